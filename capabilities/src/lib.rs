@@ -1,0 +1,40 @@
+//! The contracts between the slight runtime and its providers: all that the author of a provider sees.
+//!
+//! A provider implements one or more of [`KeyValue`], [`BlobStore`] and [`Messaging`] and describes itself with a
+//! [`ProviderKind`]. What each call must do is written once, as `# Behavior` bullets on the traits; every bullet is a
+//! case of the conformance suite with the same name, and every provider passes all of them.
+//!
+//! This crate knows no WebAssembly, no TOML and no backend.
+
+mod blob;
+mod counter;
+mod error;
+mod key_value;
+mod messaging;
+mod names;
+mod page;
+mod provider;
+mod routes;
+mod secret;
+
+pub use blob::{Blob, BlobStore, ByteRange, ByteStream, Container, ContainerInfo, ObjectId, ObjectInfo};
+pub use counter::{add_to_counter, parse_counter};
+pub use error::{Error, ErrorKind, Result};
+pub use key_value::{Bucket, Entry, KeyValue, Version};
+pub use messaging::{
+    Deliveries, Delivery, Inbox, Message, Messaging, Outcome, Replies, Reply, ReplyTo, Subscription,
+};
+pub use names::{
+    MAX_KEY_BYTES, MAX_NAME_BYTES, QualifiedName, check_key, check_name, check_prefix, decode_name, encode_name,
+};
+pub use page::{Cursor, Page};
+pub use provider::{Capability, Connected, Provider, ProviderKind, settings_schema};
+pub use routes::{Access, Route, Routes};
+pub use secret::Secret;
+
+/// The largest value that every key-value provider takes on a server with default settings, in bytes (512 KiB).
+pub const GUARANTEED_VALUE_BYTES: usize = 512 * 1024;
+
+/// The largest message (body and metadata) that every messaging provider takes on a server with default settings, in
+/// bytes (256 KiB).
+pub const GUARANTEED_MESSAGE_BYTES: usize = 256 * 1024;

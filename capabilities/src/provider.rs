@@ -1,0 +1,149 @@
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use async_trait::async_trait;
+use schemars::{JsonSchema, Schema, generate::SchemaSettings};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{BlobStore, Error, KeyValue, Messaging, Result};
+
+/// What a provider can be chosen for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Capability {
+    /// [`KeyValue`]
+    KeyValue,
+    /// [`BlobStore`]
+    Blob,
+    /// [`Messaging`]
+    Messaging,
+}
+
+impl Capability {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::KeyValue, Self::Blob, Self::Messaging];
+
+    /// The name used in the TOML and in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::KeyValue => "key-value",
+            Self::Blob => "blob",
+            Self::Messaging => "messaging",
+        }
+    }
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One configured section `[providers.X]`, connected.
+///
+/// The accessors return the capability that the kind lists, and `None` for one that it does not; they share one
+/// connection and do no I/O.
+#[async_trait]
+pub trait Provider: Send + Sync + 'static {
+    /// Key-value buckets.
+    fn key_value(&self) -> Option<Arc<dyn KeyValue>> {
+        None
+    }
+
+    /// Blob containers.
+    fn blob(&self) -> Option<Arc<dyn BlobStore>> {
+        None
+    }
+
+    /// Topics and groups.
+    fn messaging(&self) -> Option<Arc<dyn Messaging>> {
+        None
+    }
+
+    /// Makes the location of a routed capability ready: checks that it is there, and makes it when the settings say
+    /// `create = true`. Called once at start, before any guest runs; a second call changes nothing.
+    ///
+    /// # Errors
+    /// `NotFound` naming the missing location, `Denied`, `Unavailable`, `Timeout`.
+    async fn prepare(&self, capability: Capability) -> Result<()>;
+
+    /// Asks the backend for a sign of life and changes nothing.
+    ///
+    /// # Errors
+    /// `Denied` for wrong credentials, `Unavailable`, `Timeout`.
+    async fn ping(&self) -> Result<()>;
+}
+
+/// A connected provider, or why there is none.
+pub type Connected = Pin<Box<dyn Future<Output = Result<Arc<dyn Provider>>> + Send>>;
+
+/// A technology that can be named in a `[providers.X]` section: what `slight` knows of it before it connects.
+#[derive(Clone)]
+pub struct ProviderKind {
+    /// The value of `type` in the TOML.
+    pub name: &'static str,
+    /// One line for people.
+    pub description: &'static str,
+    /// What it can be routed to.
+    pub capabilities: &'static [Capability],
+    /// The JSON schema of the section: keys, types, defaults and their documentation. Keys, documentation tables and
+    /// editors' completions all come from here.
+    pub schema: Schema,
+    connect: Arc<dyn Fn(Value) -> Connected + Send + Sync>,
+}
+
+impl ProviderKind {
+    /// A kind whose section is a `Settings` and which `connect` connects.
+    ///
+    /// `Settings` derives `Deserialize` and `JsonSchema`, with `deny_unknown_fields`, kebab-case names and a doc comment
+    /// on every field; passwords and the like are of type [`Secret`](crate::Secret).
+    pub fn new<Settings, Connecting>(
+        name: &'static str,
+        description: &'static str,
+        capabilities: &'static [Capability],
+        connect: impl Fn(Settings) -> Connecting + Send + Sync + 'static,
+    ) -> Self
+    where
+        Settings: DeserializeOwned + JsonSchema + Send + 'static,
+        Connecting: Future<Output = Result<Arc<dyn Provider>>> + Send + 'static,
+    {
+        let connect = move |settings: Value| -> Connected {
+            match serde_json::from_value::<Settings>(settings) {
+                Ok(settings) => Box::pin(connect(settings)),
+                // The settings may hold secrets, and serde quotes what it could not read: say which kind, not why.
+                Err(_) => Box::pin(std::future::ready(Err(Error::invalid(format!(
+                    "the settings do not fit a provider of type {name:?}"
+                ))))),
+            }
+        };
+        Self { name, description, capabilities, schema: settings_schema::<Settings>(), connect: Arc::new(connect) }
+    }
+
+    /// Connects with checked settings.
+    ///
+    /// # Errors
+    /// What the provider says: `Denied`, `Unavailable`, `Timeout`, `Invalid` for settings that contradict each other.
+    pub fn connect(&self, settings: Value) -> Connected {
+        (self.connect)(settings)
+    }
+
+    /// True when the kind can be routed to for `capability`.
+    pub fn offers(&self, capability: Capability) -> bool {
+        self.capabilities.contains(&capability)
+    }
+}
+
+impl fmt::Debug for ProviderKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderKind").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The JSON schema of a settings type, with everything that it refers to written in place.
+pub fn settings_schema<Settings: JsonSchema>() -> Schema {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    settings.into_generator().into_root_schema_for::<Settings>()
+}

@@ -1,0 +1,1 @@
+//! The TOML file of slight, read, checked and resolved.

@@ -1,0 +1,1 @@
+//! The conformance suites: one named case per Behavior bullet of the contracts.
