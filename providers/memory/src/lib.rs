@@ -37,6 +37,9 @@ pub fn kind() -> ProviderKind {
 struct Settings {}
 
 /// A memory of its own: clones share it, another [`Memory::new`] does not.
+///
+/// It grows with what is stored. That includes messages: a group that nobody reads keeps everything published to its
+/// topic until the group is deleted, as the contract says.
 #[derive(Clone, Default)]
 pub struct Memory {
     buckets: Arc<Buckets>,

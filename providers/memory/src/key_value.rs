@@ -1,0 +1,107 @@
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use parking_lot::RwLock;
+use slight_capabilities::{
+    Bucket, Cursor, Entry, Error, KeyValue, Page, QualifiedName, Result, Version, add_to_counter,
+};
+
+use crate::shards::{Shards, put};
+
+/// From this many buckets on, those that were opened and are empty are looked for and forgotten.
+const SWEEP_FROM: usize = 1024;
+
+/// Numbers every state that any entry ever had: a version is not used again, not even after a delete.
+static VERSIONS: AtomicU64 = AtomicU64::new(0);
+
+/// All buckets, made as they are opened.
+#[derive(Default)]
+pub(crate) struct Buckets {
+    opened: RwLock<Opened>,
+}
+
+#[derive(Default)]
+struct Opened {
+    buckets: HashMap<QualifiedName, Arc<MemoryBucket>>,
+    /// How many buckets there may be before the next sweep: twice what the last one left.
+    sweep_at: usize,
+}
+
+impl Opened {
+    fn find_or_make(&mut self, name: &QualifiedName) -> Arc<MemoryBucket> {
+        if self.buckets.len() >= self.sweep_at.max(SWEEP_FROM) {
+            // Handles are only cloned while this is locked: a count of one is the map's own.
+            self.buckets.retain(|_, bucket| Arc::strong_count(bucket) > 1 || !bucket.entries.is_empty());
+            self.sweep_at = self.buckets.len().saturating_mul(2);
+        }
+        let new = || Arc::new(MemoryBucket { name: name.clone(), entries: Shards::default() });
+        self.buckets.entry(name.clone()).or_insert_with(new).clone()
+    }
+}
+
+#[async_trait]
+impl KeyValue for Buckets {
+    async fn open(&self, name: &QualifiedName) -> Result<Arc<dyn Bucket>> {
+        let opened = self.opened.read().buckets.get(name).cloned();
+        Ok(opened.unwrap_or_else(|| self.opened.write().find_or_make(name)))
+    }
+}
+
+struct MemoryBucket {
+    name: QualifiedName,
+    entries: Shards<Entry>,
+}
+
+fn entry(value: Bytes) -> Entry {
+    let number = VERSIONS.fetch_add(1, Ordering::Relaxed);
+    Entry { value, version: Version(Bytes::copy_from_slice(&number.to_be_bytes())) }
+}
+
+#[async_trait]
+impl Bucket for MemoryBucket {
+    async fn get(&self, key: &str) -> Result<Option<Entry>> {
+        Ok(self.entries.get(key))
+    }
+
+    async fn set(&self, key: &str, value: Bytes) -> Result<()> {
+        self.entries.insert(key, entry(value));
+        Ok(())
+    }
+
+    async fn delete(&self, key: &str) -> Result<()> {
+        self.entries.remove(key);
+        Ok(())
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool> {
+        Ok(self.entries.contains(key))
+    }
+
+    async fn keys(&self, cursor: Option<&Cursor>) -> Result<Page<String>> {
+        self.entries.page(&["memory", "bucket", &self.name.prefix, &self.name.name], cursor)
+    }
+
+    async fn swap(&self, key: &str, expected: Option<&Version>, value: Bytes) -> Result<()> {
+        let mut entries = self.entries.lock(key);
+        if entries.get(key).map(|entry| &entry.version) != expected {
+            return Err(Error::conflict(format!("the entry {key:?} is not the one that was expected")));
+        }
+        put(&mut entries, key, entry(value));
+        Ok(())
+    }
+
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64> {
+        let mut entries = self.entries.lock(key);
+        let current = entries.get(key).map(|entry| entry.value.as_ref());
+        let sum = add_to_counter(key, current, delta)?;
+        put(&mut entries, key, entry(Bytes::from(sum.to_string())));
+        Ok(sum)
+    }
+}
