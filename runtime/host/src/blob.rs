@@ -1,0 +1,2 @@
+//! stub
+pub struct OutgoingValue; pub struct IncomingValue; pub struct Container; pub struct ObjectNames;

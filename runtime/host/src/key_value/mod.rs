@@ -1,0 +1,214 @@
+//! wasi:keyvalue: handles, routes and limits. The two drafts differ in numbers and cursors only; what they share is
+//! here, in the terms of the contracts.
+
+mod cursors;
+mod draft;
+mod draft2;
+mod pairs;
+
+use std::sync::Arc;
+
+use slight_capabilities::{Access, Cursor, Entry, Error, ErrorKind, Page, Result, check_key, check_name};
+use wasmtime::component::Resource;
+
+pub(crate) use self::{cursors::Cursors, pairs::link_pairs};
+use crate::{
+    bindings::wasi::{keyvalue0_2_0_draft as bindings_draft, keyvalue0_2_0_draft2 as bindings_draft2},
+    guard::Call,
+    services::find_route,
+    state::{Shared, State},
+};
+
+/// A bucket that the guest has open.
+#[derive(Clone)]
+pub struct Bucket {
+    bucket: Arc<dyn slight_capabilities::Bucket>,
+    name: Arc<str>,
+    section: Arc<str>,
+    access: Access,
+}
+
+/// A compare-and-swap in progress: what one key held when it was read.
+pub struct Cas {
+    bucket: Bucket,
+    key: String,
+    entry: Option<Entry>,
+}
+
+impl Bucket {
+    fn call(&self, operation: &'static str) -> Call<'_> {
+        Call { section: &self.section, operation, target: &self.name }
+    }
+
+    fn check_write(&self) -> Result<()> {
+        match self.access {
+            Access::ReadWrite => Ok(()),
+            Access::Read => Err(Error::denied(format!("the route of the bucket {:?} allows reads only", self.name))),
+        }
+    }
+}
+
+impl Shared {
+    fn check_value(&self, key: &str, value: &[u8]) -> Result<()> {
+        let (size, limit) = (value.len(), self.limits.value);
+        if size <= limit {
+            return Ok(());
+        }
+        Err(Error::too_large(format_args!("the value of key {key:?}"), size as u64, limit as u64))
+    }
+
+    fn check_returned(&self, size: usize) -> Result<()> {
+        if size <= self.limits.returned {
+            return Ok(());
+        }
+        Err(Error::too_large("the answer (limits.returned)", size as u64, self.limits.returned as u64))
+    }
+
+    async fn read_entry(&self, bucket: &Bucket, key: &str) -> Result<Option<Entry>> {
+        check_key("key", key)?;
+        let entry = self.guarded(bucket.call("key-value get"), bucket.bucket.get(key)).await?;
+        if let Some(entry) = &entry {
+            self.check_returned(entry.value.len())?;
+        }
+        Ok(entry)
+    }
+}
+
+/// The calls, as the contracts see them. The outer error is a handle that is not valid, which traps.
+impl State {
+    async fn open_bucket(&mut self, name: String) -> Result<Resource<Bucket>> {
+        let shared = self.shared.clone();
+        let route = find_route(&shared.services.key_value, "key-value", "bucket", &name)?;
+        let qualified = route.qualify(&name);
+        check_name("bucket name", &qualified.name)?;
+        let backend = &route.provider;
+        let call = Call { section: &backend.section, operation: "key-value open", target: &qualified.name };
+        let bucket = shared.guarded(call, backend.provider.open(&qualified)).await?;
+        let (name, section) = (qualified.name.as_str().into(), backend.section.clone());
+        self.push(Bucket { bucket, name, section, access: route.access })
+    }
+
+    async fn get(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>>> {
+        let bucket = self.table.get(&bucket)?;
+        let entry = self.shared.read_entry(bucket, &key).await;
+        Ok(entry.map(|entry| entry.map(|entry| entry.value.into())))
+    }
+
+    async fn set(&mut self, bucket: Resource<Bucket>, key: String, value: Vec<u8>) -> wasmtime::Result<Result<()>> {
+        let bucket = self.table.get(&bucket)?;
+        Ok(async {
+            bucket.check_write()?;
+            check_key("key", &key)?;
+            self.shared.check_value(&key, &value)?;
+            self.shared.guarded(bucket.call("key-value set"), bucket.bucket.set(&key, value.into())).await
+        }
+        .await)
+    }
+
+    async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<()>> {
+        let bucket = self.table.get(&bucket)?;
+        Ok(async {
+            bucket.check_write()?;
+            check_key("key", &key)?;
+            self.shared.guarded(bucket.call("key-value delete"), bucket.bucket.delete(&key)).await
+        }
+        .await)
+    }
+
+    async fn exists(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<bool>> {
+        let bucket = self.table.get(&bucket)?;
+        Ok(async {
+            check_key("key", &key)?;
+            self.shared.guarded(bucket.call("key-value exists"), bucket.bucket.exists(&key)).await
+        }
+        .await)
+    }
+
+    async fn keys(
+        &mut self,
+        bucket: &Resource<Bucket>,
+        cursor: Option<Cursor>,
+    ) -> wasmtime::Result<Result<Page<String>>> {
+        let bucket = self.table.get(bucket)?;
+        let keys = bucket.bucket.keys(cursor.as_ref());
+        let page = self.shared.guarded(bucket.call("key-value list"), keys).await;
+        Ok(page.and_then(|page| {
+            self.shared.check_returned(page.items.iter().map(String::len).sum())?;
+            Ok(page)
+        }))
+    }
+
+    async fn increment(&mut self, bucket: Resource<Bucket>, key: String, delta: i64) -> wasmtime::Result<Result<i64>> {
+        let bucket = self.table.get(&bucket)?;
+        Ok(async {
+            bucket.check_write()?;
+            check_key("key", &key)?;
+            self.shared.guarded(bucket.call("key-value increment"), bucket.bucket.increment(&key, delta)).await
+        }
+        .await)
+    }
+
+    async fn get_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        keys: Vec<String>,
+    ) -> wasmtime::Result<Result<Vec<(String, Option<Vec<u8>>)>>> {
+        let bucket = self.table.get(&bucket)?;
+        Ok(async {
+            keys.iter().try_for_each(|key| check_key("key", key))?;
+            let values =
+                self.shared.guarded(bucket.call("key-value get-many"), bucket.bucket.get_many(&keys)).await?;
+            self.shared.check_returned(values.iter().flatten().map(|value| value.len()).sum())?;
+            let values = values.into_iter().map(|value| value.map(Into::into));
+            Ok(keys.into_iter().zip(values).collect())
+        }
+        .await)
+    }
+
+    async fn set_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        entries: Vec<(String, Vec<u8>)>,
+    ) -> wasmtime::Result<Result<()>> {
+        let bucket = self.table.get(&bucket)?;
+        Ok(async {
+            bucket.check_write()?;
+            for (key, value) in &entries {
+                check_key("key", key)?;
+                self.shared.check_value(key, value)?;
+            }
+            let entries = entries.into_iter().map(|(key, value)| (key, value.into())).collect();
+            self.shared.guarded(bucket.call("key-value set-many"), bucket.bucket.set_many(entries)).await
+        }
+        .await)
+    }
+
+    async fn delete_many(&mut self, bucket: Resource<Bucket>, keys: Vec<String>) -> wasmtime::Result<Result<()>> {
+        let bucket = self.table.get(&bucket)?;
+        Ok(async {
+            bucket.check_write()?;
+            keys.iter().try_for_each(|key| check_key("key", key))?;
+            self.shared.guarded(bucket.call("key-value delete-many"), bucket.bucket.delete_many(&keys)).await
+        }
+        .await)
+    }
+}
+
+/// The error cases, which both drafts share: `access-denied` for what a route or backend forbids, `no-such-store` when
+/// the backend's location is gone, and a sentence for the rest.
+macro_rules! store_error {
+    ($bindings:ident) => {
+        impl From<Error> for $bindings::store::Error {
+            fn from(error: Error) -> Self {
+                match error.kind() {
+                    ErrorKind::Denied => Self::AccessDenied,
+                    ErrorKind::NotFound => Self::NoSuchStore,
+                    _ => Self::Other(error.to_string()),
+                }
+            }
+        }
+    };
+}
+
+store_error!(bindings_draft);
+store_error!(bindings_draft2);

@@ -1,0 +1,50 @@
+use std::time::Duration;
+
+/// Bounds on what guests may use and on how long anything may take. Every one is on by default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Linear memory of one instance, in bytes.
+    pub memory: usize,
+    /// One invocation (a request, a message), from its arrival to its end.
+    pub timeout: Duration,
+    /// One call to a backend; for streams, each chunk.
+    pub backend_timeout: Duration,
+    /// Instances at a time.
+    pub concurrency: usize,
+    /// Requests waiting for an instance; one more is answered with 503.
+    pub queue: usize,
+    /// How long running invocations may take to finish once the host is told to stop.
+    pub drain_timeout: Duration,
+    /// The largest key-value value, in bytes.
+    pub value: usize,
+    /// The largest message, body and metadata together, in bytes.
+    pub message: usize,
+    /// The largest HTTP body, in either direction, in bytes.
+    pub body: u64,
+    /// The most that one call of the host hands back to the guest, in bytes.
+    pub returned: usize,
+    /// The most that a blob written before its target is known may occupy on disk, in bytes.
+    pub spool: u64,
+    /// Open resources (buckets, streams, messages and so on) of one instance.
+    pub handles: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: usize = 1024 * 1024;
+        Self {
+            memory: 256 * MIB,
+            timeout: Duration::from_secs(30),
+            backend_timeout: Duration::from_secs(10),
+            concurrency: 256,
+            queue: 1024,
+            drain_timeout: Duration::from_secs(30),
+            value: 8 * MIB,
+            message: MIB,
+            body: 4 * 1024 * MIB as u64,
+            returned: 32 * MIB,
+            spool: 1024 * MIB as u64,
+            handles: 1024,
+        }
+    }
+}
