@@ -3,19 +3,32 @@
 //! The only crate that knows wasmtime. It names no provider: what a guest's names lead to is handed in as
 //! [`Services`].
 
+mod app;
 mod bindings;
 mod blob;
 mod config;
+mod deadlines;
+mod engine;
 mod guard;
+mod host;
+mod instances;
+mod interfaces;
 mod key_value;
 mod limits;
+mod linker;
 mod logging;
 mod messaging;
 mod outbound;
 mod services;
 mod state;
+mod triggers;
 
+pub use app::{App, Import, LoadError, Trigger};
+pub use engine::CodeCache;
+pub use host::{Host, HostError, Settings};
+pub use interfaces::{SERVED, ServedPackage, Service};
 pub use limits::Limits;
 pub use outbound::{AllowList, AllowedOrigin};
 pub use services::{Backend, Services};
 pub use state::{Environment, MountedDirectory};
+pub use triggers::http::Reuse;

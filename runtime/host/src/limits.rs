@@ -48,3 +48,10 @@ impl Default for Limits {
         }
     }
 }
+
+impl Limits {
+    /// The most that a guest may pass in one call, in bytes: what one value, one message or one batch may need.
+    pub(crate) fn largest_argument(&self) -> usize {
+        self.value.max(self.message).max(self.returned).saturating_add(64 * 1024)
+    }
+}

@@ -131,26 +131,25 @@ impl WasiHttpView for State {
     }
 }
 
-/// Refuses memory beyond the limit, and remembers that it did: the trap that follows in the guest says nothing of it.
+/// Refuses memory beyond the limit, and says so once: the trap that mostly follows in the guest does not.
 pub(crate) struct MemoryLimiter {
+    bytes: usize,
     limits: StoreLimits,
     refused: bool,
 }
 
 impl MemoryLimiter {
     fn new(bytes: usize) -> Self {
-        Self { limits: StoreLimitsBuilder::new().memory_size(bytes).build(), refused: false }
-    }
-
-    /// True once the instance asked for more than it may have.
-    pub fn refused(&self) -> bool {
-        self.refused
+        Self { bytes, limits: StoreLimitsBuilder::new().memory_size(bytes).build(), refused: false }
     }
 }
 
 impl ResourceLimiter for MemoryLimiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let allowed = self.limits.memory_growing(current, desired, maximum)?;
+        if !allowed && !self.refused {
+            tracing::warn!("an instance asked for {desired} bytes of memory and was refused: limits.memory is {}", self.bytes);
+        }
         self.refused |= !allowed;
         Ok(allowed)
     }

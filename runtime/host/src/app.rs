@@ -1,0 +1,228 @@
+//! A component, compiled, with what it imports and what makes it run.
+
+use std::{fs, path::Path};
+
+use wasmtime::{
+    Engine,
+    component::{Component, types::ComponentItem},
+};
+
+use crate::{
+    CodeCache, Limits,
+    engine::{self, engine},
+    interfaces::{Service, nearest, service_for},
+};
+
+/// Why a component cannot be run. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("cannot read the component {path}: {source}")]
+    Unreadable {
+        /// As it was given.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file holds something else.
+    #[error(
+        "{path} is not WebAssembly: its first bytes are not those of a component. Give the path of a component, such as \
+         cargo writes to target/wasm32-wasip2/release/"
+    )]
+    NotWasm {
+        /// As it was given.
+        path: String,
+    },
+    /// A core module.
+    #[error(
+        "{path} is a core module, not a component. Build it for the target wasm32-wasip2, or wrap it with `wasm-tools \
+         component new`"
+    )]
+    CoreModule {
+        /// As it was given.
+        path: String,
+    },
+    /// Not valid, or of a proposal that is not enabled.
+    #[error("{path} is not a valid component: {message}")]
+    Invalid {
+        /// As it was given.
+        path: String,
+        /// What the compiler says.
+        message: String,
+    },
+    /// It imports what nobody serves.
+    #[error("{path} cannot run here: {}", unserved_text(.imports))]
+    Unserved {
+        /// As it was given.
+        path: String,
+        /// The imports.
+        imports: Vec<String>,
+    },
+    /// An interface has another shape than the one served under its name.
+    #[error("{path} cannot run here: {message}")]
+    Mismatch {
+        /// As it was given.
+        path: String,
+        /// What differs.
+        message: String,
+    },
+    /// It exports nothing that makes it run.
+    #[error(
+        "{path} exports nothing that slight could start: it needs wasi:cli/run, wasi:http/incoming-handler (0.2), \
+         wasi:http/handler (0.3) or wasi:messaging/incoming-handler; it exports {}", exports_text(.exports)
+    )]
+    NothingToRun {
+        /// As it was given.
+        path: String,
+        /// What it does export.
+        exports: Vec<String>,
+    },
+    /// The engine cannot be made.
+    #[error("the WebAssembly engine cannot start: {0:#}")]
+    Engine(wasmtime::Error),
+}
+
+fn unserved_text(imports: &[String]) -> String {
+    let said: Vec<String> = imports
+        .iter()
+        .map(|import| match nearest(import) {
+            Some(near) => format!("it imports {import}, which is not served; the nearest that is served is {near}"),
+            None => format!("it imports {import}, which is not served"),
+        })
+        .collect();
+    said.join("; ")
+}
+
+fn exports_text(exports: &[String]) -> String {
+    if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") }
+}
+
+/// An imported interface and who answers for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// For example `wasi:keyvalue/store@0.2.0-draft2`.
+    pub name: String,
+    /// Who answers; `None` when nobody does.
+    pub service: Option<Service>,
+}
+
+/// What makes a component run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// `wasi:cli/run`: once, at the start.
+    Command,
+    /// `wasi:http/incoming-handler` or `wasi:http/handler`: every request.
+    Http,
+    /// `wasi:messaging/incoming-handler`: every message of a subscription.
+    Messages,
+}
+
+impl Trigger {
+    fn of(export: &str) -> Option<Self> {
+        let (interface, version) = export.split_once('@')?;
+        match interface {
+            "wasi:cli/run" if version.starts_with("0.2.") || version == "0.3.0" => Some(Self::Command),
+            "wasi:http/incoming-handler" if version.starts_with("0.2.") => Some(Self::Http),
+            "wasi:http/handler" if version == "0.3.0" => Some(Self::Http),
+            "wasi:messaging/incoming-handler" if version == "0.2.0-draft" => Some(Self::Messages),
+            _ => None,
+        }
+    }
+}
+
+/// A component that has been read, checked and compiled.
+pub struct App {
+    pub(crate) engine: Engine,
+    pub(crate) component: Component,
+    path: String,
+    imports: Vec<Import>,
+    exports: Vec<String>,
+}
+
+impl App {
+    /// Reads and compiles a component; from the cache if it was compiled before.
+    ///
+    /// # Errors
+    /// When the file is missing, is no component, or is not valid. What it imports is not judged here.
+    pub fn load(path: &Path, limits: &Limits, cache: &CodeCache) -> Result<Self, LoadError> {
+        let shown = path.display().to_string();
+        let bytes = fs::read(path).map_err(|source| LoadError::Unreadable { path: shown.clone(), source })?;
+        check_kind(&bytes, &shown)?;
+        let mut engine = engine(limits, cache)?;
+        let mut component = compile(&engine, &bytes, &shown)?;
+        if component.resources_required().is_some_and(|needed| !engine::fits_pool(&needed)) {
+            engine = engine::engine_without_pool(cache)?;
+            component = compile(&engine, &bytes, &shown)?;
+        }
+        let ty = component.component_type();
+        let imports = ty.imports(&engine).map(|(name, item)| import(name, &item.ty)).collect();
+        let exports = ty.exports(&engine).map(|(name, _)| name.to_owned()).collect();
+        Ok(Self { engine, component, path: shown, imports, exports })
+    }
+
+    /// What it imports.
+    pub fn imports(&self) -> &[Import] {
+        &self.imports
+    }
+
+    /// What makes it run: each once.
+    pub fn triggers(&self) -> Vec<Trigger> {
+        let mut triggers: Vec<Trigger> = self.exports.iter().filter_map(|export| Trigger::of(export)).collect();
+        triggers.dedup();
+        triggers
+    }
+
+    /// Whether it runs on this trigger.
+    pub fn has(&self, trigger: Trigger) -> bool {
+        self.triggers().contains(&trigger)
+    }
+
+    /// The path that it was loaded from.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Checks that all it imports is served, and that something makes it run.
+    ///
+    /// # Errors
+    /// `Unserved` with every such import, or `NothingToRun`.
+    pub fn check(&self) -> Result<(), LoadError> {
+        let unserved = self.imports.iter().filter(|import| import.service.is_none());
+        let imports: Vec<String> = unserved.map(|import| import.name.clone()).collect();
+        if !imports.is_empty() {
+            return Err(LoadError::Unserved { path: self.path.clone(), imports });
+        }
+        if self.triggers().is_empty() {
+            return Err(LoadError::NothingToRun { path: self.path.clone(), exports: self.exports.clone() });
+        }
+        Ok(())
+    }
+}
+
+/// Types at the root are compared, not served; interfaces and functions must be served.
+fn import(name: &str, item: &ComponentItem) -> Import {
+    let service = match item {
+        ComponentItem::ComponentInstance(_) => service_for(name),
+        ComponentItem::Type(_) => Some(Service::Host),
+        _ => None,
+    };
+    Import { name: name.to_owned(), service }
+}
+
+fn check_kind(bytes: &[u8], path: &str) -> Result<(), LoadError> {
+    /// `\0asm`, a version, and the layer: 0 is a core module, 1 a component.
+    const CORE: &[u8] = b"\0asm\x01\0\0\0";
+    const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+    if bytes.starts_with(COMPONENT) {
+        Ok(())
+    } else if bytes.starts_with(CORE) {
+        Err(LoadError::CoreModule { path: path.to_owned() })
+    } else {
+        Err(LoadError::NotWasm { path: path.to_owned() })
+    }
+}
+
+fn compile(engine: &Engine, bytes: &[u8], path: &str) -> Result<Component, LoadError> {
+    Component::from_binary(engine, bytes)
+        .map_err(|error| LoadError::Invalid { path: path.to_owned(), message: format!("{error:#}") })
+}

@@ -1,0 +1,99 @@
+//! When invocations must have ended.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Gives out deadlines that lie `timeout` ahead.
+///
+/// A timer for every request would cost more than many a request does. So those that begin within the same short
+/// stretch share one: a deadline is up to 1/64 of the timeout, at most 50 ms, late, and never early.
+pub(crate) struct Deadlines {
+    timeout: Duration,
+    stretch: Duration,
+    current: Mutex<Option<Shared>>,
+}
+
+struct Shared {
+    begins_until: Instant,
+    deadline: Deadline,
+}
+
+/// A moment shared by the invocations that must have ended by then.
+#[derive(Debug, Clone)]
+pub(crate) struct Deadline(CancellationToken);
+
+impl Deadline {
+    /// Waits for the moment.
+    pub fn passed(self) -> impl Future<Output = ()> + Send + Sync + 'static {
+        self.0.cancelled_owned()
+    }
+
+    /// Whether it is past.
+    pub fn is_past(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}
+
+impl Deadlines {
+    /// Deadlines that lie `timeout` ahead.
+    pub fn new(timeout: Duration) -> Self {
+        let stretch = (timeout / 64).clamp(Duration::from_millis(1), Duration::from_millis(50));
+        Self { timeout, stretch, current: Mutex::new(None) }
+    }
+
+    /// The deadline of an invocation that begins now. Called within a tokio runtime.
+    pub fn begin(&self) -> Deadline {
+        let now = Instant::now();
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*current {
+            Some(shared) if now < shared.begins_until => shared.deadline.clone(),
+            _ => {
+                let shared = self.start(now);
+                current.insert(shared).deadline.clone()
+            }
+        }
+    }
+
+    fn start(&self, now: Instant) -> Shared {
+        let begins_until = now + self.stretch;
+        let deadline = Deadline(CancellationToken::new());
+        if let Some(end) = begins_until.checked_add(self.timeout) {
+            let token = deadline.0.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep_until(end).await;
+                token.cancel();
+            });
+        }
+        Shared { begins_until, deadline }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_is_never_early_and_hardly_late() {
+        let deadlines = Deadlines::new(Duration::from_secs(1));
+        let start = Instant::now();
+        deadlines.begin().passed().await;
+        let waited = start.elapsed();
+        assert!(waited >= Duration::from_secs(1) && waited <= Duration::from_millis(1050), "{waited:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_begins_later_ends_later() {
+        let deadlines = Deadlines::new(Duration::from_secs(1));
+        let first = deadlines.begin();
+        tokio::time::advance(Duration::from_millis(500)).await;
+        let second = deadlines.begin();
+        first.passed().await;
+        assert!(!second.is_past());
+        second.passed().await;
+    }
+}

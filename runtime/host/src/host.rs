@@ -1,0 +1,138 @@
+//! One app and all that makes it run, from start to drain.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    App, Environment, Limits, LoadError, Services, Trigger,
+    instances::Instances,
+    linker::link,
+    state::Shared,
+    triggers::{
+        command,
+        http::{HttpServer, Reuse, bind},
+    },
+};
+
+/// How an app is run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What its names lead to.
+    pub services: Services,
+    /// What it may use.
+    pub limits: Limits,
+    /// What it finds around it.
+    pub environment: Environment,
+    /// Where HTTP is served, if the component exports a handler.
+    pub listen: SocketAddr,
+    /// How often an instance serves HTTP requests.
+    pub reuse: Reuse,
+}
+
+/// Why an app ended other than by its own exit code.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// It cannot be linked.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; free the port, or choose another with --listen or [http] listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The command trapped, or could not be instantiated.
+    #[error("the component failed: {0:?}")]
+    Failed(wasmtime::Error),
+}
+
+/// An app, linked and listening, that has not run yet.
+pub struct Host {
+    instances: Arc<Instances>,
+    command: bool,
+    http: Option<(HttpServer, TcpListener)>,
+}
+
+impl Host {
+    /// Links an app and opens its socket, so that whatever is wrong shows before anything runs.
+    ///
+    /// # Errors
+    /// When an import is not served, or the address is taken.
+    pub fn new(app: &App, settings: Settings) -> Result<Self, HostError> {
+        let pre = link(app)?;
+        let shared = Arc::new(Shared::new(settings.services, settings.limits, settings.environment));
+        let instances = Arc::new(Instances::new(pre, shared));
+        let http = match app.has(Trigger::Http) {
+            true => Some(http(&instances, settings.listen, settings.reuse)?),
+            false => None,
+        };
+        Ok(Self { instances, command: app.has(Trigger::Command), http })
+    }
+
+    /// Where HTTP is served.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.http.as_ref().and_then(|(_, listener)| listener.local_addr().ok())
+    }
+
+    /// Runs until the command ends (if there is nothing else), or until `stop`; then drains: nothing new begins, and
+    /// what runs may finish within `limits.drain_timeout`. Gives the exit code.
+    ///
+    /// # Errors
+    /// When the command traps.
+    pub async fn run(self, stop: CancellationToken) -> Result<u8, HostError> {
+        let abandon = CancellationToken::new();
+        let servers: Vec<JoinHandle<()>> = self
+            .http
+            .into_iter()
+            .map(|(server, listener)| tokio::spawn(server.serve(listener, stop.clone(), abandon.clone())))
+            .collect();
+        let ended = match self.command {
+            true => run_command(&self.instances, &stop).await,
+            false => Ok(0),
+        };
+        if matches!(ended, Ok(0)) && !servers.is_empty() {
+            stop.cancelled().await;
+        }
+        stop.cancel();
+        drain(servers, &abandon, &self.instances.shared.limits).await;
+        ended
+    }
+}
+
+fn http(
+    instances: &Arc<Instances>,
+    address: SocketAddr,
+    reuse: Reuse,
+) -> Result<(HttpServer, TcpListener), HostError> {
+    let server = HttpServer::new(instances.clone(), reuse).map_err(HostError::Failed)?;
+    let listener = bind(address).map_err(|source| HostError::Listen { address, source })?;
+    Ok((server, listener))
+}
+
+/// A command that is told to stop is ended at once: it cannot be told.
+async fn run_command(instances: &Instances, stop: &CancellationToken) -> Result<u8, HostError> {
+    /// What a shell reports of a program that was interrupted.
+    const INTERRUPTED: u8 = 130;
+    tokio::select! {
+        ended = command::run(instances) => ended.map_err(HostError::Failed),
+        () = stop.cancelled() => Ok(INTERRUPTED),
+    }
+}
+
+async fn drain(mut servers: Vec<JoinHandle<()>>, abandon: &CancellationToken, limits: &Limits) {
+    let all = async {
+        for server in &mut servers {
+            if let Err(error) = server.await {
+                tracing::error!("a part of the host ended early: {error}");
+            }
+        }
+    };
+    if tokio::time::timeout(limits.drain_timeout, all).await.is_err() {
+        tracing::warn!("not all invocations ended within limits.drain-timeout ({:?}); they are stopped", limits.drain_timeout);
+        abandon.cancel();
+    }
+}

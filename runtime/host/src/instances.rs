@@ -1,0 +1,95 @@
+//! Fresh instances: how many at a time, with what limits, and until when.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::{Result, Store, component::InstancePre};
+
+use crate::{
+    deadlines::{Deadline, Deadlines},
+    state::{Shared, State},
+};
+
+/// Makes the instances of one app.
+pub(crate) struct Instances {
+    pub pre: InstancePre<State>,
+    pub shared: Arc<Shared>,
+    permits: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    deadlines: Deadlines,
+}
+
+/// The right to run one instance; giving it up lets the next one in.
+pub(crate) type Permit = Arc<OwnedSemaphorePermit>;
+
+/// Too many invocations wait already, or the wait took too long.
+#[derive(Debug)]
+pub(crate) struct Overloaded;
+
+impl Instances {
+    pub fn new(pre: InstancePre<State>, shared: Arc<Shared>) -> Self {
+        let limits = &shared.limits;
+        Self {
+            pre,
+            permits: Arc::new(Semaphore::new(limits.concurrency)),
+            waiting: AtomicUsize::new(0),
+            deadlines: Deadlines::new(limits.timeout),
+            shared,
+        }
+    }
+
+    /// The deadline of an invocation that begins now.
+    pub fn deadline(&self) -> Deadline {
+        self.deadlines.begin()
+    }
+
+    /// Waits for the right to run an instance, in a bounded queue and no longer than the deadline.
+    pub async fn admit(&self, deadline: &Deadline) -> Result<Permit, Overloaded> {
+        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+            return Ok(Arc::new(permit));
+        }
+        let _place = Place::take(&self.waiting, self.shared.limits.queue)?;
+        tokio::select! {
+            permit = self.permits.clone().acquire_owned() => permit.map(Arc::new).map_err(|_| Overloaded),
+            () = deadline.clone().passed() => Err(Overloaded),
+        }
+    }
+
+    /// Waits for the right to run an instance, for as long as it takes: for those who can wait, as messages can.
+    pub async fn admit_patiently(&self) -> Result<Permit, Overloaded> {
+        self.permits.clone().acquire_owned().await.map(Arc::new).map_err(|_| Overloaded)
+    }
+
+    /// A store for one fresh instance, with every limit set.
+    ///
+    /// A guest yields with every epoch, so whoever awaits it can stop at the deadline.
+    pub fn store(&self) -> Result<Store<State>> {
+        let mut store = Store::new(self.pre.engine(), State::new(self.shared.clone())?);
+        store.limiter(|state| &mut state.memory);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        // What a guest passes in one call is copied before the host sees it.
+        store.set_hostcall_fuel(self.shared.limits.largest_argument());
+        Ok(store)
+    }
+}
+
+/// A place in the queue.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(waiting: &'a AtomicUsize, limit: usize) -> Result<Self, Overloaded> {
+        let place = Place(waiting);
+        // On failure the place is given back by `Drop`.
+        if waiting.fetch_add(1, Ordering::Relaxed) < limit { Ok(place) } else { Err(Overloaded) }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,186 @@
+use std::{io, net::SocketAddr, sync::Arc};
+
+use http::{Request, Response, header};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use wasmtime_wasi_http::{
+    WasiBody,
+    handler::{ExpirationError, InstantiationError, ProxyHandler},
+};
+
+use super::{
+    answer,
+    body::{Exceeded, request_body, response_body},
+    worker::{Reuse, Ticket, Workers},
+};
+use crate::{deadlines::Deadline, instances::Instances};
+
+/// Connections that the kernel holds until they are accepted.
+const BACKLOG: u32 = 1024;
+
+/// Opens the listening socket.
+///
+/// # Errors
+/// The operating system's, for example that the address is in use.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restart must not wait for the connections of the process before it to be forgotten. On Windows the option
+    // means something else: two servers on one port.
+    socket.set_reuseaddr(!cfg!(windows))?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Serves one component over HTTP/1.1 and HTTP/2 without TLS (h2c).
+#[derive(Clone)]
+pub(crate) struct HttpServer {
+    handler: ProxyHandler<Workers>,
+    instances: Arc<Instances>,
+}
+
+impl HttpServer {
+    /// A server for a component that exports a handler.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn new(instances: Arc<Instances>, reuse: Reuse) -> wasmtime::Result<Self> {
+        Ok(Self { handler: ProxyHandler::new(Workers::new(instances.clone(), reuse)?), instances })
+    }
+
+    /// Accepts connections until `stop`; then lets those that are served end, each after its current request, until
+    /// `abandon`.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken, abandon: CancellationToken) {
+        let connections = TaskTracker::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = stop.cancelled() => break,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(self.clone().connection(stream, stop.clone(), abandon.clone()));
+                }
+                Err(error) => refuse(&error).await,
+            }
+        }
+        drop(listener);
+        connections.close();
+        connections.wait().await;
+    }
+
+    async fn connection(self, stream: TcpStream, stop: CancellationToken, abandon: CancellationToken) {
+        // Small writes of a response must not wait for the acknowledgement of the last.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!("a connection is served with delay: {error}");
+        }
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new());
+        let service = service_fn(|request| {
+            let server = self.clone();
+            async move { Ok::<_, std::convert::Infallible>(server.respond(request).await) }
+        });
+        let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = connection => ended,
+                    () = abandon.cancelled() => return,
+                }
+            }
+        };
+        if let Err(error) = ended {
+            // A client that goes away, or speaks something else.
+            tracing::debug!("a connection ended early: {error}");
+        }
+    }
+
+    async fn respond(self, request: Request<Incoming>) -> Response<WasiBody> {
+        let limit = self.instances.shared.limits.body;
+        if hyper::body::Body::size_hint(request.body()).lower() > limit {
+            return answer::too_large(limit);
+        }
+        if !has_host(&request) {
+            return answer::no_host();
+        }
+        let deadline = self.instances.deadline();
+        let Ok(permit) = self.instances.admit(&deadline).await else {
+            tracing::warn!("a request was turned away with 503: limits.concurrency and limits.queue are used up");
+            return answer::overloaded();
+        };
+        let (exceeded, described) = (Exceeded::default(), describe(&request));
+        let request = request.map(|body| request_body(body, limit, exceeded.clone()));
+        let ticket = Ticket { deadline: deadline.clone(), permit: permit.clone() };
+        match self.handle(ticket, request, &deadline).await {
+            Ok(response) => response.map(|body| response_body(body, limit, permit)),
+            Err(error) => self.explain(&error, &described, &exceeded, &deadline),
+        }
+    }
+
+    /// The worker ends at the deadline by itself; this is for a request that has no worker yet.
+    async fn handle(
+        &self,
+        ticket: Ticket,
+        request: Request<WasiBody>,
+        deadline: &Deadline,
+    ) -> wasmtime::Result<Response<WasiBody>> {
+        let handled = self.handler.handle(ticket, request);
+        tokio::select! {
+            biased;
+            handled = handled => handled,
+            () = deadline.clone().passed() => Err(ExpirationError.into()),
+        }
+    }
+
+    fn explain(
+        &self,
+        error: &wasmtime::Error,
+        request: &str,
+        exceeded: &Exceeded,
+        deadline: &Deadline,
+    ) -> Response<WasiBody> {
+        let limits = &self.instances.shared.limits;
+        if exceeded.get() {
+            tracing::warn!("{request} was answered with 413: its body is larger than limits.body ({})", limits.body);
+            return answer::too_large(limits.body);
+        }
+        if deadline.is_past() || error.is::<ExpirationError>() {
+            tracing::warn!("{request} was answered with 500: no response within limits.timeout ({:?})", limits.timeout);
+            return answer::timed_out(limits.timeout);
+        }
+        if let Some(failed) = error.downcast_ref::<InstantiationError<Ticket>>() {
+            tracing::error!("{request} was answered with 500: no instance could be made ({:#})", failed.error);
+        } else {
+            tracing::error!("{request} was answered with 500: the component failed: {error:?}");
+        }
+        answer::failed()
+    }
+}
+
+fn has_host<B>(request: &Request<B>) -> bool {
+    let host = request.headers().get(header::HOST);
+    request.uri().authority().is_some() || host.is_some_and(|host| host.to_str().is_ok())
+}
+
+/// The request in log lines: without its query, which may hold what should not be logged.
+fn describe<B>(request: &Request<B>) -> String {
+    format!("{} {}", request.method(), request.uri().path())
+}
+
+/// A failed accept concerns one client, or is a lack of file descriptors, which waiting may cure.
+async fn refuse(error: &io::Error) {
+    const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+    match error.kind() {
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused => {}
+        _ => {
+            tracing::warn!("no connection can be accepted: {error}");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
