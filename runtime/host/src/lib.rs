@@ -28,7 +28,7 @@ pub use engine::CodeCache;
 pub use host::{Host, HostError, Settings};
 pub use interfaces::{SERVED, ServedPackage, Service};
 pub use limits::Limits;
-pub use outbound::{AllowList, AllowedOrigin};
+pub use outbound::OutboundPolicy;
 pub use services::{Backend, Services};
 pub use state::{Environment, MountedDirectory};
 pub use triggers::http::Reuse;

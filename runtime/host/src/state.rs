@@ -13,7 +13,7 @@ use crate::{
     guard::{self, Call},
     key_value::Cursors,
     messaging::Inboxes,
-    outbound::{AllowList, Outbound},
+    outbound::{Outbound, OutboundPolicy},
 };
 
 /// A directory of the host that the guest sees.
@@ -30,14 +30,14 @@ pub struct MountedDirectory {
 /// What the guest finds around it.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
-    /// Arguments of a command, without its name.
+    /// Arguments of a command; the first is its name.
     pub args: Vec<String>,
     /// Environment variables.
     pub env: BTreeMap<String, String>,
     /// Directories.
     pub files: Vec<MountedDirectory>,
     /// Where outgoing HTTP requests may go.
-    pub http_outbound: AllowList,
+    pub http_outbound: OutboundPolicy,
 }
 
 /// What all instances of one app share.

@@ -1,2 +1,51 @@
-//! Runs a WebAssembly component with cloud capabilities chosen by a TOML file.
-fn main() {}
+//! The command line of slight.
+
+mod args;
+mod builtin;
+mod check;
+mod logs;
+mod providers;
+mod run;
+mod settings;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command, ConfigCommand};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    logs::start(args.log_format);
+    let ended = match args.command {
+        Command::Run(run) => within_runtime(run::run(run)),
+        Command::Check(check) => within_runtime(check::check(check)),
+        Command::Config(ConfigCommand::Schema) => print_schema(),
+    };
+    match ended {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn within_runtime(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(command);
+    // What is still blocked in a system call, such as a read of the terminal, must not hold up the end.
+    runtime.shutdown_background();
+    ended
+}
+
+fn print_schema() -> anyhow::Result<ExitCode> {
+    use std::io::Write;
+    let schema = slight_config::schema(&builtin::kinds());
+    // A reader that has seen enough, such as `head`, is no failure.
+    match writeln!(std::io::stdout(), "{schema:#}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,76 @@
+//! From the configuration to what the runtime takes.
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::{Result, anyhow};
+use slight_capabilities::{ProviderKind, Secret};
+use slight_config::Config;
+use slight_runtime::{Environment, Limits, MountedDirectory, OutboundPolicy};
+
+use crate::args;
+
+/// Reads the configuration, or takes the one that holds without a file.
+pub fn load(path: Option<&Path>, kinds: &[ProviderKind]) -> Result<Config> {
+    match path {
+        Some(path) => Config::load(path, kinds).map_err(|mistakes| anyhow!("{mistakes}")),
+        None => Ok(Config::without_file()),
+    }
+}
+
+/// The limits, in the runtime's units.
+pub fn limits(config: &Config) -> Limits {
+    let limits = &config.limits;
+    Limits {
+        memory: size(limits.memory),
+        timeout: limits.timeout,
+        backend_timeout: limits.backend_timeout,
+        concurrency: size(limits.concurrency.into()),
+        queue: size(limits.queue.into()),
+        drain_timeout: limits.drain_timeout,
+        value: size(limits.value),
+        message: size(limits.message),
+        body: limits.body,
+        returned: size(limits.returned),
+        spool: limits.spool,
+        handles: size(limits.handles.into()),
+    }
+}
+
+/// What cannot be addressed is no limit.
+fn size(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+/// What the guest finds around it. The command line's variables win over the file's.
+pub fn environment(config: &Config, run: &args::Run) -> Environment {
+    let component = &config.component;
+    let mut env = exposed(&component.env);
+    env.extend(run.env.iter().cloned());
+    let outbound = component.http_outbound.clone();
+    let files = component.files.iter().map(|directory| MountedDirectory {
+        guest: directory.guest.clone(),
+        host: directory.host.clone(),
+        read_only: directory.read_only,
+    });
+    Environment {
+        args: command_line(&run.app.component, &run.args),
+        env,
+        files: files.collect(),
+        http_outbound: OutboundPolicy::new(move |scheme, host, port| outbound.allows(scheme, host, port)),
+    }
+}
+
+/// What wasi:config reads.
+pub fn guest_config(config: &Config) -> BTreeMap<String, String> {
+    exposed(&config.component.config)
+}
+
+fn exposed(secrets: &BTreeMap<String, Secret>) -> BTreeMap<String, String> {
+    secrets.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect()
+}
+
+/// The arguments as a program expects them: its own name first.
+fn command_line(component: &Path, args: &[String]) -> Vec<String> {
+    let name = component.file_name().unwrap_or(component.as_os_str());
+    std::iter::once(name.to_string_lossy().into_owned()).chain(args.iter().cloned()).collect()
+}
