@@ -53,10 +53,13 @@ pub fn confirm(order: &Order) -> Result<bool, String> {
     let bucket = store::open(BUCKET).map_err(sentence)?;
     let mut cas = Cas::new(&bucket, &order.id).map_err(sentence)?;
     loop {
-        if let Some(value) = cas.current().map_err(sentence)? {
-            if decode(&value)?.state == State::Confirmed {
-                return Ok(false);
-            }
+        let found = cas
+            .current()
+            .map_err(sentence)?
+            .map(|value| decode(&value))
+            .transpose()?;
+        if found.is_some_and(|order| order.state == State::Confirmed) {
+            return Ok(false);
         }
         match atomics::swap(cas, &confirmed) {
             Ok(()) => return Ok(true),
