@@ -6,11 +6,13 @@
 //! 2. `${env:NAME}` and `${file:PATH}` in string values are replaced, once. The text of the file is kept beside what was
 //!    inserted, and messages and `Debug` know only the former.
 //! 3. The values are held against one JSON schema, which the settings types and their doc comments produce. Editors
-//!    ([`schema`]) and the documentation ([`settings_table`]) get the same schema.
+//!    ([`schema()`]) and the documentation ([`settings_table`]) get the same schema.
 //! 4. What no schema can say: routes lead to declared sections of a fitting type, subscriptions have a route, names have
 //!    a legal length, directories exist.
 //!
 //! This crate opens no connection and knows no WebAssembly. Which providers there are, its caller says.
+
+#![cfg_attr(test, allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used))]
 
 mod check;
 mod component;
@@ -33,6 +35,7 @@ mod shape;
 mod source;
 mod subscriptions;
 mod table;
+mod values;
 
 pub use component::Component;
 pub use config::{Config, Http};

@@ -1,0 +1,52 @@
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{
+    document::{Node, Table},
+    findings::Findings,
+};
+
+/// A directory of the host that the guest may open.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Directory {
+    /// The absolute path that the guest sees.
+    pub guest: String,
+    /// The directory on the host. A relative path starts at the directory of this file.
+    pub host: PathBuf,
+    /// Whether the guest may only read.
+    #[serde(default)]
+    pub read_only: bool,
+}
+
+/// What the schema cannot say of `component.files`: the directories are there, and no two have one guest path.
+pub(crate) fn check(component: &Table, dir: &Path, findings: &mut Findings) {
+    let mut seen = BTreeSet::new();
+    for table in component.list("files").iter().filter_map(Node::table) {
+        if let Some((node, guest)) = table.get("guest").and_then(|node| node.text().map(|text| (node, text))) {
+            if !guest.starts_with('/') || guest.split('/').any(|segment| segment == "..") || guest.contains('\0') {
+                let sentence = format!("\"guest\" must be an absolute path without \"..\", not {}", node.shown());
+                findings.mistake(node.span.clone(), sentence);
+            } else if !seen.insert(guest.trim_end_matches('/')) {
+                findings.mistake(node.span.clone(), format!("the guest path {} is given twice", node.shown()));
+            }
+        }
+        if let Some((node, host)) = table.get("host").and_then(|node| node.text().map(|text| (node, text))) {
+            check_host(node, &dir.join(host), findings);
+        }
+    }
+}
+
+fn check_host(node: &Node, path: &Path, findings: &mut Findings) {
+    let wrong = match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => return,
+        Ok(_) => "is not a directory".to_owned(),
+        Err(error) => format!("cannot be opened as a directory: {error}"),
+    };
+    findings.mistake(node.span.clone(), format!("the host path {} {wrong}", node.shown()));
+}

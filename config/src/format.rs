@@ -1,0 +1,112 @@
+use std::{net::SocketAddr, time::Duration};
+
+use schemars::{Schema, json_schema};
+use serde::{Deserialize, Deserializer, Serializer};
+
+use crate::outbound::Origin;
+
+/// What a string has to look like beyond being a string: the `format` of a JSON schema.
+///
+/// Providers may use these names in their own settings. A format that is not listed is not checked.
+#[derive(Debug)]
+pub(crate) struct Format {
+    /// What fits, as it stands in a sentence.
+    pub expected: &'static str,
+    /// Why a text does not fit, or `""` when there is no more to say. Never a part of the text.
+    pub check: fn(&str) -> Result<(), &'static str>,
+}
+
+const SIZE: Format = Format {
+    expected: r#"a size such as "64KB", "256MiB" or a number of bytes"#,
+    check: |text| parse_size(text).map(drop),
+};
+const DURATION: Format =
+    Format { expected: r#"a duration such as "500ms", "30s" or "2m""#, check: |text| parse_duration(text).map(drop) };
+const ADDRESS: Format = Format {
+    expected: r#"an address and a port such as "127.0.0.1:3000" or "[::1]:3000""#,
+    check: |text| text.parse::<SocketAddr>().map(drop).map_err(|_| ""),
+};
+const ORIGIN: Format = Format {
+    expected: r#"an origin such as "https://api.example.com", "http://*.internal:8080", or "*""#,
+    check: |text| text.parse::<Origin>().map(drop),
+};
+
+/// The format of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Format> {
+    match name {
+        "size" => Some(&SIZE),
+        "duration" => Some(&DURATION),
+        "socket-address" => Some(&ADDRESS),
+        "origin" => Some(&ORIGIN),
+        _ => None,
+    }
+}
+
+/// An address to listen at: the schema of a field.
+pub(crate) fn address_schema(_: &mut schemars::SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "format": "socket-address" })
+}
+
+fn parse_size(text: &str) -> Result<u64, &'static str> {
+    let size: bytesize::ByteSize = text.trim().parse().map_err(|_| "")?;
+    if size.as_u64() == 0 { Err("it must be more than zero") } else { Ok(size.as_u64()) }
+}
+
+fn parse_duration(text: &str) -> Result<Duration, &'static str> {
+    let duration = humantime::parse_duration(text).map_err(|error| match error {
+        humantime::DurationError::UnknownUnit { unit, .. } if unit.is_empty() => "it needs a unit",
+        _ => "",
+    })?;
+    if duration.is_zero() { Err("it must be more than zero") } else { Ok(duration) }
+}
+
+/// A field that is a number of bytes, more than zero: an integer, or a string with a unit.
+pub(crate) mod size {
+    use super::{Deserialize, Deserializer, Schema, Serializer, json_schema, parse_size};
+    use serde::de::Error as _;
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Bytes(u64),
+        Text(String),
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        match Written::deserialize(deserializer)? {
+            Written::Bytes(bytes) => Ok(bytes),
+            Written::Text(text) => parse_size(&text).map_err(D::Error::custom),
+        }
+    }
+
+    /// In the largest unit that divides it.
+    pub fn serialize<S: Serializer>(bytes: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B")];
+        let whole = units.into_iter().find(|(unit, _)| bytes.is_multiple_of(*unit));
+        let (unit, name) = whole.unwrap_or((1, "B"));
+        serializer.serialize_str(&format!("{}{name}", bytes / unit))
+    }
+
+    /// Editors know `pattern` and `minimum`: the text of a size that is more than zero has a digit other than zero.
+    pub fn schema(_: &mut schemars::SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "integer"], "format": "size", "minimum": 1, "pattern": "[1-9]" })
+    }
+}
+
+/// A field that is a duration of more than zero: a string with a unit.
+pub(crate) mod duration {
+    use super::{Deserialize, Deserializer, Duration, Schema, Serializer, json_schema, parse_duration};
+    use serde::de::Error as _;
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        parse_duration(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+
+    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_duration(*duration))
+    }
+
+    pub fn schema(_: &mut schemars::SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "duration", "pattern": "[1-9]" })
+    }
+}

@@ -1,0 +1,82 @@
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::format::{duration, size};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = KIB << 10;
+const GIB: u64 = MIB << 10;
+
+/// What one guest, one call and the whole process may use. Every limit is on, also when the file says nothing.
+///
+/// A size is a string with a unit ("64KB" is 64,000 bytes, "256MiB" is 268,435,456) or a number of bytes. A duration is
+/// a string with a unit ("500ms", "30s", "2m").
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Limits {
+    /// The most linear memory that one instance may have, in bytes.
+    #[serde(with = "size")]
+    #[schemars(schema_with = "size::schema")]
+    pub memory: u64,
+    /// How long one invocation (a request, a message) may take.
+    #[serde(with = "duration")]
+    #[schemars(schema_with = "duration::schema")]
+    pub timeout: Duration,
+    /// How long one call to a backend may take; for a stream, each of its chunks.
+    #[serde(with = "duration")]
+    #[schemars(schema_with = "duration::schema")]
+    pub backend_timeout: Duration,
+    /// How many instances may run at a time.
+    #[schemars(range(min = 1))]
+    pub concurrency: u32,
+    /// How many invocations may wait for an instance. Beyond them, HTTP answers 503. With 0 nothing waits.
+    pub queue: u32,
+    /// How long running invocations may take to finish when slight is told to stop.
+    #[serde(with = "duration")]
+    #[schemars(schema_with = "duration::schema")]
+    pub drain_timeout: Duration,
+    /// The largest key-value value, in bytes.
+    #[serde(with = "size")]
+    #[schemars(schema_with = "size::schema")]
+    pub value: u64,
+    /// The largest message (body and metadata), in bytes.
+    #[serde(with = "size")]
+    #[schemars(schema_with = "size::schema")]
+    pub message: u64,
+    /// The largest HTTP body in either direction, in bytes.
+    #[serde(with = "size")]
+    #[schemars(schema_with = "size::schema")]
+    pub body: u64,
+    /// The most that one host call may hand back to the guest, in bytes.
+    #[serde(with = "size")]
+    #[schemars(schema_with = "size::schema")]
+    pub returned: u64,
+    /// The most that one blob may take on the host's disk when the guest writes it before it says where to, in bytes.
+    #[serde(with = "size")]
+    #[schemars(schema_with = "size::schema")]
+    pub spool: u64,
+    /// How many resources (buckets, streams, requests and the like) one instance may hold open.
+    #[schemars(range(min = 1))]
+    pub handles: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: 256 * MIB,
+            timeout: Duration::from_secs(30),
+            backend_timeout: Duration::from_secs(10),
+            concurrency: 256,
+            queue: 1024,
+            drain_timeout: Duration::from_secs(30),
+            value: 8 * MIB,
+            message: MIB,
+            body: 4 * GIB,
+            returned: 32 * MIB,
+            spool: GIB,
+            handles: 1024,
+        }
+    }
+}
