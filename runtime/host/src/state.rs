@@ -10,6 +10,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::{
     Limits, Services,
+    blob::Writes,
     guard::{self, Call},
     key_value::Cursors,
     messaging::Inboxes,
@@ -49,11 +50,20 @@ pub(crate) struct Shared {
     pub cursors: Cursors,
     /// Where replies to this process arrive.
     pub inboxes: Inboxes,
+    /// Blob writes in flight, to be waited for at shutdown.
+    pub writes: Writes,
 }
 
 impl Shared {
     pub fn new(services: Services, limits: Limits, environment: Environment) -> Self {
-        Self { services, limits, environment, cursors: Cursors::default(), inboxes: Inboxes::default() }
+        Self {
+            services,
+            limits,
+            environment,
+            cursors: Cursors::default(),
+            inboxes: Inboxes::default(),
+            writes: Writes::default(),
+        }
     }
 
     /// A call to a backend, under the guard.

@@ -1,2 +1,0 @@
-//! stub
-pub struct OutgoingValue; pub struct IncomingValue; pub struct Container; pub struct ObjectNames;
