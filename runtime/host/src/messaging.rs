@@ -1,3 +1,0 @@
-//! stub
-pub struct Client; pub struct Message; pub struct RequestOptions;
-#[derive(Default)] pub(crate) struct Inboxes;
