@@ -76,6 +76,8 @@ pub struct ObjectId {
 /// - **a prefix isolates containers of the same name**: the same name under two prefixes is two containers.
 /// - **container names may hold any characters**: as key-value keys, to 128 bytes.
 /// - **a missing existing location is not found**: `existing` on what is not there.
+/// - **an existing location has literal names**: `existing` finds the objects that another program put there, under the
+///   names it gave them, and writes such.
 /// - **objects never create containers**: an object named like another container's path makes no container.
 ///
 /// Copy:
@@ -131,7 +133,8 @@ pub trait BlobStore: Send + Sync + 'static {
 /// - **an object shows only when its stream ended well**: before that there is the old object or none.
 /// - **a failed stream leaves nothing behind**: an `Err` item makes `write` fail with that error; the old object or none remains.
 /// - **racing writes leave one whole object**: each ends `Ok` or `Conflict`, at least one `Ok`; never a mixture.
-/// - **a stream is pulled no faster than it is stored**: `write` takes a bounded amount ahead.
+/// - **a stream is pulled no faster than it is stored**: `write` takes a bounded amount ahead, and nothing beyond that while
+///   nobody polls it.
 ///
 /// Reading:
 /// - **a range is inclusive**: `0..=0` is one byte; the middle, the first and the last byte are right.

@@ -11,6 +11,7 @@ use crate::{Cursor, Page, QualifiedName, Result};
 /// - **two buckets are isolated**: a key of one is not seen, listed, changed or counted in another; also where one name
 ///   is the start of the other, and where names differ only in what an encoding might lose (`a`, `A`, `a/`, `a:b`).
 /// - **a prefix isolates buckets of the same name**: the same name under two prefixes is two buckets.
+/// - **bucket names may hold any characters**: as keys, to 128 bytes.
 /// - **a second open sees the writes of the first**: a name opened again is the same bucket.
 /// - **opening makes nothing visible**: a bucket never written to lists as empty, and opening needs no write.
 #[async_trait]

@@ -63,7 +63,7 @@ pub struct Subscription {
     pub topics: Vec<QualifiedName>,
     /// The group: its members share its messages.
     pub group: String,
-    /// At most this many messages are out with this subscriber, unsettled, at a time. At least 1.
+    /// At most this many deliveries are held by this subscriber, neither settled nor dropped, at a time. At least 1.
     pub capacity: usize,
     /// How long a message may be out before it is given to another member, unless the lease is extended.
     pub visibility: Duration,
@@ -128,6 +128,7 @@ pub trait Delivery: Send + Sync {
 /// - **a group starts at now**: it gets every message published after `subscribe` or `create_group` returned.
 /// - **a group shares its messages**: two members together get each message, and each only once while all are settled.
 /// - **two groups each get all**.
+/// - **group names may hold any characters**: as topics, to 128 bytes.
 /// - **a group keeps its messages without a subscriber**: what is published between two subscriptions is delivered to the
 ///   second.
 /// - **create group is idempotent**: on an existing group it changes nothing and loses nothing.
@@ -170,7 +171,8 @@ pub trait Messaging: Send + Sync + 'static {
     /// Makes a group, if it is not there, that begins to collect messages now.
     async fn create_group(&self, topic: &QualifiedName, group: &str) -> Result<()>;
 
-    /// Removes a group with the messages it holds, if it is there.
+    /// Removes a group with the messages it holds, if it is there. Members that are subscribed get nothing more
+    /// from it; their streams may say so with an error, and may end.
     async fn delete_group(&self, topic: &QualifiedName, group: &str) -> Result<()>;
 
     /// Opens an inbox for replies.

@@ -1,0 +1,76 @@
+use std::time::{Duration, Instant};
+
+use super::{
+    LEASE, Scope, new_topic,
+    subscriber::{ack, retry},
+};
+use crate::check::{Outcome, equal, require};
+
+/// How much earlier than ours a server's clock may tick.
+const CLOCKS: Duration = Duration::from_millis(50);
+
+pub(super) async fn the_count_starts_at_one_and_grows(scope: &Scope) -> Outcome {
+    let topic = new_topic();
+    let mut member = scope.subscribe(&topic, "group").await?;
+    let mut other = scope.subscribe(&topic, "other group").await?;
+    scope.publish(&topic, "message").await?;
+    let mut last = 0;
+    for turn in 0..4 {
+        let delivery = member.next_is("message").await?;
+        let count = delivery.count();
+        if turn == 0 {
+            equal("the count of the first delivery", count, 1)?;
+        }
+        require(count > last, format_args!("expected more than count {last}, found {count}"))?;
+        last = count;
+        retry(delivery, Duration::ZERO).await?;
+    }
+    ack(member.next_is("message").await?).await?;
+    let delivery = other.next_is("message").await?;
+    equal("the count in another group", delivery.count(), 1)?;
+    Ok(ack(delivery).await?)
+}
+
+pub(super) async fn an_acked_message_does_not_come_again(scope: &Scope) -> Outcome {
+    let topic = new_topic();
+    let mut member = scope.subscribe_briefly(&topic, "group").await?;
+    scope.publish(&topic, "acked at once").await?;
+    ack(member.next_is("acked at once").await?).await?;
+    scope.publish(&topic, "acked the second time").await?;
+    retry(member.next_is("acked the second time").await?, Duration::ZERO).await?;
+    ack(member.next_is("acked the second time").await?).await?;
+    member.gets_nothing_for(LEASE + scope.patience.quiet).await
+}
+
+pub(super) async fn retry_delivers_again_after_the_delay(scope: &Scope) -> Outcome {
+    const DELAY: Duration = Duration::from_secs(2);
+    let topic = new_topic();
+    // Neither the lease nor the settling of another message brings it earlier.
+    let mut member = scope.subscribe(&topic, "group").await?;
+    scope.publish(&topic, "retried").await?;
+    let delivery = member.next_is("retried").await?;
+    let count = delivery.count();
+    let asked = Instant::now();
+    retry(delivery, DELAY).await?;
+    scope.publish(&topic, "another").await?;
+    ack(member.next_is("another").await?).await?;
+    let again = member.next_is("retried").await?;
+    let waited = asked.elapsed() + CLOCKS;
+    require(waited >= DELAY, format_args!("expected it again after {DELAY:?}, found it after {waited:?}"))?;
+    require(again.count() > count, format_args!("expected more than count {count}, found {}", again.count()))?;
+    Ok(ack(again).await?)
+}
+
+pub(super) async fn retry_with_no_delay_delivers_again_at_once(scope: &Scope) -> Outcome {
+    let topic = new_topic();
+    // The leases are long: what comes soon came because of the retry.
+    let mut first = scope.subscribe(&topic, "group").await?;
+    scope.publish(&topic, "message").await?;
+    retry(first.next_is("message").await?, Duration::ZERO).await?;
+    let delivery = first.next_is("message").await?;
+    let mut second = scope.subscribe(&topic, "group").await?;
+    retry(delivery, Duration::ZERO).await?;
+    drop(first);
+    ack(second.next_is("message").await?).await?;
+    second.gets_nothing().await
+}

@@ -1,0 +1,104 @@
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use slight_capabilities::QualifiedName;
+
+/// A name that nobody else uses, of characters that need no encoding.
+pub(crate) fn unique() -> String {
+    // Each RandomState has keys of its own.
+    format!("conformance-{:016x}", RandomState::new().build_hasher().finish())
+}
+
+/// A prefix that nobody else uses, under which any names may be taken.
+pub(crate) struct Prefix(String);
+
+impl Prefix {
+    pub(crate) fn unique() -> Self {
+        Self(format!("{}/", unique()))
+    }
+
+    pub(crate) fn name(&self, name: &str) -> QualifiedName {
+        QualifiedName::new(&self.0, name)
+    }
+}
+
+/// Names that backends, shells, paths, URLs and patterns have a meaning for, all different, of at most `limit` bytes.
+pub(crate) fn odd(limit: usize) -> Vec<String> {
+    let short = [
+        ":",
+        "*",
+        "?",
+        "[",
+        "]",
+        "[a-z]",
+        "\\",
+        "a\\b",
+        "/",
+        "//",
+        "a//b",
+        "a/b",
+        "/a",
+        "a/",
+        ".",
+        "..",
+        "../a",
+        "a/../b",
+        "a/./b",
+        ".a",
+        "a.",
+        "a..b",
+        " ",
+        " a",
+        "a ",
+        "a b",
+        "a\nb",
+        "\r\n",
+        "\t",
+        "\0",
+        "a\0b",
+        "🦀",
+        "é",
+        "e\u{301}",
+        "%2F",
+        "%",
+        "a%2Fb",
+        "a:b",
+        "a,b",
+        "a;b",
+        "a|b",
+        "a>b",
+        ">",
+        "a*",
+        "#",
+        "$",
+        "$a",
+        "&",
+        "a&b=c",
+        "+",
+        "=",
+        "=YQ",
+        "~",
+        "\"",
+        "'",
+        "`",
+        "<b>",
+        "{}",
+        "null",
+        "a",
+        "A",
+        "\u{7f}",
+        "\u{feff}",
+        "\u{202e}a",
+        "-",
+        "_",
+        "CON",
+        "0",
+    ];
+    let long = ["x".repeat(limit), "🦀".repeat(limit / 4), "/".repeat(limit), "a/".repeat(limit / 2)];
+    short.into_iter().map(str::to_owned).chain(long).collect()
+}
+
+/// Names that only a byte-wise comparison tells apart.
+pub(crate) const ALIKE: [&str; 16] = [
+    "é", "e\u{301}", "É", "a/b", "a//b", "a/b/", "/a/b", "a%2Fb", "a%2fb", "a\\b", "A/b", "a/./b", "a/b ", "a+b",
+    "a b", "=YS9i",
+];

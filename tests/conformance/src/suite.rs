@@ -1,0 +1,68 @@
+use std::{
+    io::{self, Write},
+    sync::{Arc, LazyLock},
+};
+
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::OnceCell,
+};
+
+use crate::{
+    case::{Case, Patience, Scope},
+    check::{Failure, Outcome},
+    harness::{Connection, Harness, Target},
+};
+
+/// Shared by all tests of the process: a connection lives only as long as the runtime that it was made on.
+static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| Builder::new_multi_thread().enable_all().build());
+
+/// The cases of one capability, and the provider that they share.
+pub struct Suite<S: 'static> {
+    harness: fn() -> Arc<dyn Harness>,
+    cases: &'static [Case<S>],
+    target: OnceCell<Outcome<Target>>,
+}
+
+impl<S: Scope> Suite<S> {
+    /// A suite that connects when its first case runs.
+    pub const fn new(harness: fn() -> Arc<dyn Harness>, cases: &'static [Case<S>]) -> Self {
+        Self { harness, cases, target: OnceCell::const_new() }
+    }
+
+    async fn target(&self) -> Outcome<Target> {
+        self.target.get_or_init(|| self.connect()).await.clone()
+    }
+
+    async fn connect(&self) -> Outcome<Target> {
+        let harness = (self.harness)();
+        match harness.connect().await.map_err(|error| Failure::from(error).within("connecting"))? {
+            Connection::Missing(what) => Err(Failure::skipped(what)),
+            Connection::Ready(provider) => {
+                let prepared = provider.prepare(S::CAPABILITY).await;
+                prepared.map_err(|error| Failure::from(error).within("preparing"))?;
+                Ok(Target { provider, harness })
+            }
+        }
+    }
+
+    async fn check(&self, name: &str) -> Outcome {
+        let case = self.cases.iter().find(|case| case.name == name);
+        let case = case.ok_or_else(|| Failure::new(format!("there is no case {name}")))?;
+        case.check(&self.target().await?, Patience::default()).await
+    }
+}
+
+/// Runs one case as a test.
+pub fn run<S: Scope>(suite: &'static Suite<S>, name: &str) -> Outcome {
+    let runtime = RUNTIME.as_ref().map_err(|error| Failure::new(format!("no async runtime: {error}")))?;
+    let outcome = runtime.block_on(suite.check(name));
+    match &outcome {
+        Err(failure) if failure.is_skip() && std::env::var_os("CI").is_none() => {
+            // Not `eprintln!`: the test harness would swallow it, since the test passes.
+            _ = writeln!(io::stderr(), "SKIPPED {} {name}: {failure}", S::CAPABILITY);
+            Ok(())
+        }
+        _ => outcome,
+    }
+}
