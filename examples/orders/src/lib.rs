@@ -33,9 +33,9 @@ const MAX_ORDER: usize = 16 * 1024;
 #[wstd::http_server]
 async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
     let path = request.uri().path().to_owned();
-    match (request.method(), path.strip_prefix("/orders")) {
-        (&Method::POST, Some("")) => take(request.into_body()).await,
-        (&Method::GET, Some(id)) if id.len() > 1 => show(id.trim_start_matches('/')),
+    match (request.method(), path.strip_prefix("/orders/")) {
+        (&Method::POST, None) if path == "/orders" => take(request.into_body()).await,
+        (&Method::GET, Some(id)) if !id.is_empty() => show(id),
         _ => problem(StatusCode::NOT_FOUND, "POST to /orders or GET /orders/<id>"),
     }
 }
