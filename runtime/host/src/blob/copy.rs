@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use slight_capabilities::{self as capabilities, Error, QualifiedName, Result, check_key};
 
-use super::{BlobRoute, Container, IncomingValue, OutgoingValue, about, bindings::blobstore::ObjectId, check_access};
+use super::{
+    BlobRoute, Container, IncomingValue, OutgoingValue, about, bindings::blobstore::ObjectId, check_access, describe,
+};
 use crate::{guard::Call, state::Shared};
 
 /// An object that a copy reads or writes, and the route that leads there.
@@ -59,8 +61,8 @@ impl Shared {
             return Ok(());
         }
         self.remove(&from).await.map_err(|error| {
-            let (object, container) = (&from.object, &from.container.name);
-            let sentence = format!("object {object:?} in container {container:?} was copied but not removed: {error}");
+            let source = describe(&from.container.name, &from.object);
+            let sentence = format!("{source} was copied but not removed: {error}");
             Error::new(error.kind(), sentence)
         })
     }

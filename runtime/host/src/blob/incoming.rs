@@ -39,8 +39,7 @@ impl IncomingValue {
         let Chunks { shared, container, object, .. } = &self.chunks;
         let limit = shared.limits.returned;
         let Some(size) = usize::try_from(self.size).ok().filter(|size| *size <= limit) else {
-            let what = format!("object {object:?} in container {:?}", container.name);
-            let error = Error::too_large(what, self.size, limit as u64);
+            let error = Error::too_large(container.describe(object), self.size, limit as u64);
             let hint = "that one call returns (limits.returned); use incoming-value-consume-async";
             return Err(Error::new(error.kind(), format!("{error} {hint}")));
         };
@@ -79,8 +78,9 @@ impl Chunks {
 
     fn wrong_size(&self, how: &str) -> Error {
         Error::other(format!(
-            "object {:?} in container {:?}: the provider {:?} sent {how} than it said",
-            self.object, self.container.name, self.container.section
+            "{}: the provider {:?} sent {how} than it said",
+            self.container.describe(&self.object),
+            self.container.section
         ))
     }
 }

@@ -62,17 +62,25 @@ impl Container {
         check_access(self.access, &self.name)
     }
 
-    /// Makes sure that a provider's sentence tells which object it is about.
+    fn describe(&self, object: &str) -> String {
+        describe(&self.name, object)
+    }
+
     fn about(&self, object: &str, error: Error) -> Error {
         about(&self.name, object, error)
     }
 }
 
+fn describe(container: &str, object: &str) -> String {
+    format!("object {object:?} in container {container:?}")
+}
+
+/// Makes sure that a provider's sentence tells which object it is about.
 fn about(container: &str, object: &str, error: Error) -> Error {
     if error.message().contains(&format!("{object:?}")) {
         return error;
     }
-    Error::new(error.kind(), format!("object {object:?} in container {container:?}: {error}"))
+    Error::new(error.kind(), format!("{}: {error}", describe(container, object)))
 }
 
 /// A failure that more than one party is told. Errors cannot be cloned; their causes are in the log by then.

@@ -54,7 +54,7 @@ impl OutgoingValue {
         container.check_write()?;
         check_key("object name", &object)?;
         let slot = shared.writes.slot(shared.limits.backend_timeout).await?;
-        let body = self.pipe.bind().map_err(|error| container.about(&object, error))?;
+        let body = self.pipe.bind(container.describe(&object)).map_err(|error| container.about(&object, error))?;
         shared.writes.start(slot, Write { container, object, pipe: self.pipe.clone(), body });
         Ok(())
     }

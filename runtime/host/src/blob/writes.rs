@@ -11,7 +11,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use super::{Container, pipe::Pipe};
+use super::{Container, Failure, pipe::Pipe};
 use crate::guard;
 
 /// Writes at a time. Bounds what a provider can pile up that does not get done with those that were given up.
@@ -74,24 +74,32 @@ pub(super) struct Write {
 impl Write {
     async fn run(self) {
         let Self { container, object, pipe, body } = self;
-        let unsettled = Unsettled(&pipe);
-        let result = container.container.write(&object, body).await;
-        if let Err(error) = &result {
-            if pipe.is_abandoned() {
+        let failure = |error| Failure::from(container.about(&object, error));
+        let lost = failure(Error::other("the provider stopped without an answer"));
+        let unsettled = Unsettled { pipe: &pipe, lost };
+        let result = match container.container.write(&object, body).await {
+            Ok(()) if !pipe.is_taken() => Err(Error::other("the provider stopped before the end of the body")),
+            result => result,
+        };
+        match &result {
+            Err(_) if pipe.is_abandoned() => {
                 tracing::debug!(container = &*container.name, object, "an unfinished write was cleaned up");
-            } else {
-                guard::log(container.call("blob write"), error);
             }
+            Err(error) => guard::log(container.call("blob write"), error),
+            Ok(()) => {}
         }
-        unsettled.0.settle(result.map_err(|error| container.about(&object, error).into()));
+        unsettled.pipe.settle(result.map_err(failure));
     }
 }
 
 /// Settles the pipe even if the provider panics, so that the guest does not wait for nothing.
-struct Unsettled<'a>(&'a Pipe);
+struct Unsettled<'a> {
+    pipe: &'a Pipe,
+    lost: Failure,
+}
 
 impl Drop for Unsettled<'_> {
     fn drop(&mut self) {
-        self.0.settle(Err(Error::other("the provider stopped without an answer").into()));
+        self.pipe.settle(Err(self.lost.clone()));
     }
 }

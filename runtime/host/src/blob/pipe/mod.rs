@@ -58,6 +58,8 @@ struct State {
     queue: Queue,
     /// Bytes in memory, with those on their way to the spool.
     held: usize,
+    /// The object in words, once the pipe is bound.
+    target: Option<String>,
     stage: Stage,
     spooling: Option<JoinHandle<Option<Spool>>>,
     /// There will be no more to take.
@@ -109,6 +111,7 @@ impl Pipe {
         let state = State {
             queue: Queue::default(),
             held: 0,
+            target: None,
             stage: Stage::Unbound,
             spooling: None,
             ended: false,
@@ -210,9 +213,12 @@ impl Pipe {
 
     fn stalled(&self, state: &State) -> Failure {
         let idle = self.idle;
-        let who = if state.stage == Stage::Unbound { "the temporary file" } else { "the provider" };
+        let (target, who) = match &state.target {
+            Some(target) => (target.as_str(), "the provider"),
+            None => ("an object without a target", "the temporary file"),
+        };
         let outcome = if state.end_taken { "whether it was stored is unknown" } else { "it is not stored" };
-        let sentence = format!("{who} took nothing of the body for {idle:?} (limits.backend-timeout); {outcome}");
+        let sentence = format!("{target}: {who} took nothing of it for {idle:?} (limits.backend-timeout); {outcome}");
         Error::timeout(sentence).into()
     }
 }

@@ -13,11 +13,11 @@ use crate::blob::Failure;
 const BATCH: usize = 256 * 1024;
 
 impl Pipe {
-    /// Connects the pipe to a provider's `write`, which is to take the stream.
+    /// Connects the pipe to a provider's `write`, which is to take the stream. `target` says the object in words.
     ///
     /// # Errors
     /// `Invalid` when it is connected already; the failure of a body that cannot be stored.
-    pub fn bind(self: &Arc<Self>) -> Result<ByteStream> {
+    pub fn bind(self: &Arc<Self>, target: String) -> Result<ByteStream> {
         let mut state = self.state();
         if let Some(failure) = state.failure.clone() {
             return Err(failure.into());
@@ -26,6 +26,7 @@ impl Pipe {
             return Err(Error::invalid("this outgoing-value was given to write-data before; each is for one object"));
         }
         state.stage = Stage::Bound;
+        state.target = Some(target);
         state.moved = Instant::now();
         let spooled = state.spooling.take();
         drop(state);
@@ -36,6 +37,11 @@ impl Pipe {
 
     pub fn is_bound(&self) -> bool {
         self.state().stage == Stage::Bound
+    }
+
+    /// Whether the taker has seen the end.
+    pub fn is_taken(&self) -> bool {
+        self.state().end_taken
     }
 
     pub fn is_abandoned(&self) -> bool {
@@ -113,10 +119,6 @@ impl Pipe {
         if state.outcome.is_some() {
             return;
         }
-        let result = match result {
-            Ok(()) if !state.end_taken => Err(Error::other("the provider stopped before the end of the body").into()),
-            result => result,
-        };
         if let Err(failure) = &result {
             state.fail(|| failure.clone());
         }

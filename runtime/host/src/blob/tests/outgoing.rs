@@ -142,6 +142,16 @@ async fn a_provider_that_panics_is_an_error_of_finish() {
 }
 
 #[tokio::test]
+async fn a_provider_that_stops_before_the_end_is_an_error_of_finish() {
+    let stub = Stub::new().on_write(|_| Box::pin(async { Ok(()) }));
+    let (mut state, container) = stub_container(stub, limits()).await;
+    let value = new_value(&mut state).await;
+    state.write_data(lend(&container), "cat".into(), lend(&value)).await.unwrap().unwrap();
+    let error = state.finish(value).await.unwrap().unwrap_err();
+    assert_eq!(error, "object \"cat\" in container \"photos\": the provider stopped before the end of the body");
+}
+
+#[tokio::test]
 async fn a_write_outlives_its_instance_and_cleans_up() {
     let cleaned = Arc::new(AtomicBool::new(false));
     let done = cleaned.clone();
