@@ -21,9 +21,7 @@ pub use blob::{Blob, BlobStore, ByteRange, ByteStream, Container, ContainerInfo,
 pub use counter::{add_to_counter, parse_counter};
 pub use error::{Error, ErrorKind, Result};
 pub use key_value::{Bucket, Entry, KeyValue, Version};
-pub use messaging::{
-    Deliveries, Delivery, Inbox, Message, Messaging, Outcome, Replies, Reply, ReplyTo, Subscription,
-};
+pub use messaging::{Deliveries, Delivery, Inbox, Message, Messaging, Outcome, Replies, Reply, ReplyTo, Subscription};
 pub use names::{
     MAX_KEY_BYTES, MAX_NAME_BYTES, QualifiedName, check_key, check_name, check_prefix, decode_name, encode_name,
 };

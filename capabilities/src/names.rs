@@ -148,8 +148,25 @@ mod tests {
         let long = "x".repeat(MAX_KEY_BYTES);
         let emoji = "🦀".repeat(128);
         let odd = [
-            "", ".", "..", "a//b", "/a", "a/", "a..b", ".a", "a.", "a b", "%2F", "a\\b", "=YQ", "*", "a:b", "\0", "é",
-            long.as_str(), emoji.as_str(),
+            "",
+            ".",
+            "..",
+            "a//b",
+            "/a",
+            "a/",
+            "a..b",
+            ".a",
+            "a.",
+            "a b",
+            "%2F",
+            "a\\b",
+            "=YQ",
+            "*",
+            "a:b",
+            "\0",
+            "é",
+            long.as_str(),
+            emoji.as_str(),
         ];
         for name in odd {
             let encoded = encode_name(name);

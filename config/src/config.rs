@@ -50,11 +50,32 @@ pub struct Http {
     /// The address and port to listen at. Port 0 takes a free one.
     #[schemars(schema_with = "format::address_schema")]
     pub listen: SocketAddr,
+    /// Whether instances serve more than one request. By default every request gets a fresh one.
+    pub reuse: Reuse,
 }
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 3000)) }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 3000)), reuse: Reuse::default() }
+    }
+}
+
+/// How long an instance serves requests. Reuse is faster, and lets one request see what another left in memory.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Reuse {
+    /// How many requests one instance serves in all before it is thrown away.
+    #[schemars(range(min = 1))]
+    pub requests: u32,
+    /// How many requests one instance serves at a time. More than 1 takes effect for components of wasi:http 0.3 alone;
+    /// one of them that waits for key-value, blob storage or messaging holds up the others.
+    #[schemars(range(min = 1))]
+    pub at_a_time: u32,
+}
+
+impl Default for Reuse {
+    fn default() -> Self {
+        Self { requests: 1, at_a_time: 1 }
     }
 }
 

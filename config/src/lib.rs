@@ -38,7 +38,7 @@ mod table;
 mod values;
 
 pub use component::Component;
-pub use config::{Config, Http};
+pub use config::{Config, Http, Reuse};
 pub use files::Directory;
 pub use limits::Limits;
 pub use mistakes::{Mistake, Mistakes, Position};

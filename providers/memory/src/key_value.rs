@@ -105,3 +105,23 @@ impl Bucket for MemoryBucket {
         Ok(sum)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn buckets_opened_and_left_empty_are_forgotten() {
+        let buckets = Buckets::default();
+        let held = buckets.open(&"held".into()).await.unwrap();
+        buckets.open(&"full".into()).await.unwrap().set("key", "1".into()).await.unwrap();
+        for number in 0..10 * SWEEP_FROM {
+            buckets.open(&number.to_string().as_str().into()).await.unwrap();
+        }
+        assert!(buckets.opened.read().buckets.len() <= SWEEP_FROM);
+        held.set("key", "2".into()).await.unwrap();
+        for name in ["held", "full"] {
+            assert!(buckets.open(&name.into()).await.unwrap().exists("key").await.unwrap(), "{name}");
+        }
+    }
+}

@@ -17,12 +17,12 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file cannot be read.
-    #[error("cannot read the component {path}: {source}")]
+    #[error("cannot read the component {path}: {reason}")]
     Unreadable {
         /// As it was given.
         path: String,
         /// Why.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The file holds something else.
     #[error(
@@ -146,7 +146,7 @@ impl App {
     /// When the file is missing, is no component, or is not valid. What it imports is not judged here.
     pub fn load(path: &Path, limits: &Limits, cache: &CodeCache) -> Result<Self, LoadError> {
         let shown = path.display().to_string();
-        let bytes = fs::read(path).map_err(|source| LoadError::Unreadable { path: shown.clone(), source })?;
+        let bytes = fs::read(path).map_err(|reason| LoadError::Unreadable { path: shown.clone(), reason })?;
         check_kind(&bytes, &shown)?;
         let mut engine = engine(limits, cache)?;
         let mut component = compile(&engine, &bytes, &shown)?;

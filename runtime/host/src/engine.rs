@@ -45,7 +45,9 @@ pub(crate) fn engine(limits: &Limits, cache: &CodeCache) -> Result<Engine, LoadE
     let engine = match pooled {
         Ok(engine) => engine,
         Err(error) => {
-            tracing::info!("instances are allocated one by one, which is slower: no pool of them could be made ({error:#})");
+            tracing::info!(
+                "instances are allocated one by one, which is slower: no pool of them could be made ({error:#})"
+            );
             return unpooled_engine(cache);
         }
     };

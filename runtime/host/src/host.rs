@@ -1,6 +1,6 @@
 //! One app and all that makes it run, from start to drain.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -13,6 +13,7 @@ use crate::{
     triggers::{
         command,
         http::{HttpServer, Reuse, bind},
+        messages::{MessageServer, Subscription},
     },
 };
 
@@ -29,6 +30,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// How often an instance serves HTTP requests.
     pub reuse: Reuse,
+    /// What is delivered to the component's message handler.
+    pub subscriptions: Vec<Subscription>,
 }
 
 /// Why an app ended other than by its own exit code.
@@ -38,13 +41,16 @@ pub enum HostError {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}; free the port, or choose another with --listen or [http] listen")]
+    #[error("cannot listen on {address}: {reason}; free the port, or choose another with --listen or [http] listen")]
     Listen {
         /// The address.
         address: SocketAddr,
         /// Why.
-        source: io::Error,
+        reason: io::Error,
     },
+    /// A subscription cannot be.
+    #[error("the subscriptions cannot be served: {0}")]
+    Subscription(#[from] slight_capabilities::Error),
     /// The command trapped, or could not be instantiated.
     #[error("the component failed: {0:?}")]
     Failed(wasmtime::Error),
@@ -55,6 +61,7 @@ pub struct Host {
     instances: Arc<Instances>,
     command: bool,
     http: Option<(HttpServer, TcpListener)>,
+    messages: Option<MessageServer>,
 }
 
 impl Host {
@@ -70,7 +77,11 @@ impl Host {
             true => Some(http(&instances, settings.listen, settings.reuse)?),
             false => None,
         };
-        Ok(Self { instances, command: app.has(Trigger::Command), http })
+        let messages = match app.has(Trigger::Messages) {
+            true => Some(MessageServer::new(instances.clone(), &settings.subscriptions)?),
+            false => None,
+        };
+        Ok(Self { instances, command: app.has(Trigger::Command), http, messages })
     }
 
     /// Where HTTP is served.
@@ -85,11 +96,15 @@ impl Host {
     /// When the command traps.
     pub async fn run(self, stop: CancellationToken) -> Result<u8, HostError> {
         let abandon = CancellationToken::new();
-        let servers: Vec<JoinHandle<()>> = self
-            .http
-            .into_iter()
-            .map(|(server, listener)| tokio::spawn(server.serve(listener, stop.clone(), abandon.clone())))
-            .collect();
+        let mut servers = Vec::new();
+        // Subscribed before anything else runs: what a request publishes must find its group.
+        if let Some(mut messages) = self.messages {
+            messages.connect().await;
+            servers.push(tokio::spawn(messages.serve(stop.clone(), abandon.clone())));
+        }
+        if let Some((server, listener)) = self.http {
+            servers.push(tokio::spawn(server.serve(listener, stop.clone(), abandon.clone())));
+        }
         let ended = match self.command {
             true => run_command(&self.instances, &stop).await,
             false => Ok(0),
@@ -98,18 +113,16 @@ impl Host {
             stop.cancelled().await;
         }
         stop.cancel();
-        drain(servers, &abandon, &self.instances.shared.limits).await;
+        let shared = &self.instances.shared;
+        drain(servers, &abandon, &shared.limits).await;
+        shared.writes.finish(shared.limits.drain_timeout).await;
         ended
     }
 }
 
-fn http(
-    instances: &Arc<Instances>,
-    address: SocketAddr,
-    reuse: Reuse,
-) -> Result<(HttpServer, TcpListener), HostError> {
+fn http(instances: &Arc<Instances>, address: SocketAddr, reuse: Reuse) -> Result<(HttpServer, TcpListener), HostError> {
     let server = HttpServer::new(instances.clone(), reuse).map_err(HostError::Failed)?;
-    let listener = bind(address).map_err(|source| HostError::Listen { address, source })?;
+    let listener = bind(address).map_err(|reason| HostError::Listen { address, reason })?;
     Ok((server, listener))
 }
 
@@ -123,16 +136,28 @@ async fn run_command(instances: &Instances, stop: &CancellationToken) -> Result<
     }
 }
 
+/// Waits for the servers to end by themselves, then makes them.
 async fn drain(mut servers: Vec<JoinHandle<()>>, abandon: &CancellationToken, limits: &Limits) {
+    if ended_within(limits.drain_timeout, &mut servers).await {
+        return;
+    }
+    let limit = limits.drain_timeout;
+    tracing::warn!("not all invocations ended within {limit:?} (limits.drain-timeout); they are stopped");
+    abandon.cancel();
+    // Messages that were being handled are still to be given back.
+    if !ended_within(limits.backend_timeout, &mut servers).await {
+        tracing::warn!("some messages could not be given back in time; they come again when their leases end");
+    }
+}
+
+async fn ended_within(limit: Duration, servers: &mut Vec<JoinHandle<()>>) -> bool {
     let all = async {
-        for server in &mut servers {
+        while let Some(server) = servers.last_mut() {
             if let Err(error) = server.await {
                 tracing::error!("a part of the host ended early: {error}");
             }
+            servers.pop();
         }
     };
-    if tokio::time::timeout(limits.drain_timeout, all).await.is_err() {
-        tracing::warn!("not all invocations ended within limits.drain-timeout ({:?}); they are stopped", limits.drain_timeout);
-        abandon.cancel();
-    }
+    tokio::time::timeout(limit, all).await.is_ok()
 }

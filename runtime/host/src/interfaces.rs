@@ -61,18 +61,34 @@ pub const SERVED: &[ServedPackage] = &[
 ];
 
 const CLI: &[&str] = &[
-    "environment", "exit", "stdin", "stdout", "stderr", "terminal-input", "terminal-output", "terminal-stdin",
-    "terminal-stdout", "terminal-stderr",
+    "environment",
+    "exit",
+    "stdin",
+    "stdout",
+    "stderr",
+    "terminal-input",
+    "terminal-output",
+    "terminal-stdin",
+    "terminal-stdout",
+    "terminal-stderr",
 ];
 
 const CLI_3: &[&str] = &[
-    "types", "environment", "exit", "stdin", "stdout", "stderr", "terminal-input", "terminal-output", "terminal-stdin",
-    "terminal-stdout", "terminal-stderr",
+    "types",
+    "environment",
+    "exit",
+    "stdin",
+    "stdout",
+    "stderr",
+    "terminal-input",
+    "terminal-output",
+    "terminal-stdin",
+    "terminal-stdout",
+    "terminal-stderr",
 ];
 
-const SOCKETS: &[&str] = &[
-    "network", "instance-network", "ip-name-lookup", "tcp", "tcp-create-socket", "udp", "udp-create-socket",
-];
+const SOCKETS: &[&str] =
+    &["network", "instance-network", "ip-name-lookup", "tcp", "tcp-create-socket", "udp", "udp-create-socket"];
 
 const fn served(
     name: &'static str,

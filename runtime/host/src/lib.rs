@@ -31,4 +31,4 @@ pub use limits::Limits;
 pub use outbound::OutboundPolicy;
 pub use services::{Backend, Services};
 pub use state::{Environment, MountedDirectory};
-pub use triggers::http::Reuse;
+pub use triggers::{http::Reuse, messages::Subscription};

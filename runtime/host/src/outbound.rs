@@ -9,7 +9,9 @@ use crate::state::Shared;
 
 /// Decides by scheme, host and port where outgoing HTTP requests may go. By default: nowhere.
 #[derive(Clone)]
-pub struct OutboundPolicy(Arc<dyn Fn(&str, &str, Option<u16>) -> bool + Send + Sync>);
+pub struct OutboundPolicy(Arc<Allows>);
+
+type Allows = dyn Fn(&str, &str, Option<u16>) -> bool + Send + Sync;
 
 impl OutboundPolicy {
     /// A policy that asks this function. The port is `None` where the request names none.

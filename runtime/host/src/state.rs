@@ -158,7 +158,10 @@ impl ResourceLimiter for MemoryLimiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let allowed = self.limits.memory_growing(current, desired, maximum)?;
         if !allowed && !self.refused {
-            tracing::warn!("an instance asked for {desired} bytes of memory and was refused: limits.memory is {}", self.bytes);
+            tracing::warn!(
+                "an instance asked for {desired} bytes of memory and was refused: limits.memory is {}",
+                self.bytes
+            );
         }
         self.refused |= !allowed;
         Ok(allowed)

@@ -100,9 +100,9 @@ impl Providers {
         for declared in &config.groups {
             let Some(route) = services.messaging.find(&declared.client) else { continue };
             let topic = route.qualify(&declared.topic);
-            within(config, route.provider.provider.create_group(&topic, &declared.group))
-                .await
-                .with_context(|| format!("cannot create the group {:?} of the topic {:?}", declared.group, declared.topic))?;
+            within(config, route.provider.provider.create_group(&topic, &declared.group)).await.with_context(|| {
+                format!("cannot create the group {:?} of the topic {:?}", declared.group, declared.topic)
+            })?;
         }
         Ok(())
     }
@@ -114,7 +114,8 @@ impl Providers {
     ) -> Result<Routes<Backend<T>>> {
         routes.try_map(|section| {
             let provider = self.connected.get(section).and_then(|provider| capability(provider.as_ref()));
-            let provider = provider.ok_or_else(|| anyhow!("[providers.{section}] does not offer what it is routed for"))?;
+            let provider =
+                provider.ok_or_else(|| anyhow!("[providers.{section}] does not offer what it is routed for"))?;
             Ok(Backend { section: section.as_str().into(), provider })
         })
     }

@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use slight_runtime::{App, CodeCache, Host, Reuse, Settings, Trigger};
+use slight_runtime::{App, CodeCache, Host, Settings, Trigger};
 
 use crate::{args, builtin, providers::Providers, settings, signals};
 
@@ -26,7 +26,8 @@ pub async fn run(args: args::Run) -> Result<ExitCode> {
             limits,
             environment: settings::environment(&config, &args),
             listen: args.listen.unwrap_or(config.http.listen),
-            reuse: Reuse::default(),
+            reuse: settings::reuse(&config),
+            subscriptions: settings::subscriptions(&config),
         },
     )?;
     let stop = signals::stop_token()?;

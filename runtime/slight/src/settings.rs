@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use anyhow::{Result, anyhow};
 use slight_capabilities::{ProviderKind, Secret};
 use slight_config::Config;
-use slight_runtime::{Environment, Limits, MountedDirectory, OutboundPolicy};
+use slight_runtime::{Environment, Limits, MountedDirectory, OutboundPolicy, Reuse, Subscription};
 
 use crate::args;
 
@@ -58,6 +58,28 @@ pub fn environment(config: &Config, run: &args::Run) -> Environment {
         files: files.collect(),
         http_outbound: OutboundPolicy::new(move |scheme, host, port| outbound.allows(scheme, host, port)),
     }
+}
+
+/// What is delivered to the component's message handler.
+pub fn subscriptions(config: &Config) -> Vec<Subscription> {
+    let subscriptions = config.subscriptions.iter().cloned();
+    subscriptions
+        .map(|subscription| Subscription {
+            client: subscription.client,
+            topics: subscription.topics,
+            group: subscription.group,
+            capacity: size(subscription.capacity.into()),
+            visibility: subscription.visibility,
+            max_deliveries: subscription.max_deliveries,
+            dead_letter: subscription.dead_letter,
+        })
+        .collect()
+}
+
+/// How long an instance serves HTTP requests.
+pub fn reuse(config: &Config) -> Reuse {
+    let reuse = &config.http.reuse;
+    Reuse { requests: size(reuse.requests.into()), at_a_time: size(reuse.at_a_time.into()) }
 }
 
 /// What wasi:config reads.

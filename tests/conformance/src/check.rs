@@ -98,16 +98,10 @@ pub(crate) fn equal_bytes(what: impl Display, found: &[u8], expected: &[u8]) -> 
 /// Requires that a call failed with an error of `kind`.
 #[track_caller]
 pub(crate) fn refused<T>(what: impl Display, result: Result<T>, kind: ErrorKind) -> Outcome {
-    refused_with_any(what, result, &[kind])
-}
-
-/// Requires that a call failed with an error of one of `kinds`.
-#[track_caller]
-pub(crate) fn refused_with_any<T>(what: impl Display, result: Result<T>, kinds: &[ErrorKind]) -> Outcome {
     match result {
-        Err(error) if kinds.contains(&error.kind()) => Ok(()),
-        Err(error) => Err(Failure::new(format!("{what}: expected {kinds:?}, found {}", described(&error)))),
-        Ok(_) => Err(Failure::new(format!("{what}: expected {kinds:?}, found success"))),
+        Err(error) if error.kind() == kind => Ok(()),
+        Err(error) => Err(Failure::new(format!("{what}: expected {kind:?}, found {}", described(&error)))),
+        Ok(_) => Err(Failure::new(format!("{what}: expected {kind:?}, found success"))),
     }
 }
 

@@ -65,7 +65,9 @@ impl Cursors {
         table.forget(now);
         match table.known.get(&number) {
             Some(known) if known.bucket == *bucket => Ok(known.cursor.clone()),
-            _ => Err(Error::invalid(format!("the cursor {number} is not known, or no longer; start again without one"))),
+            _ => {
+                Err(Error::invalid(format!("the cursor {number} is not known, or no longer; start again without one")))
+            }
         }
     }
 }

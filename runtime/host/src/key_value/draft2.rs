@@ -40,10 +40,8 @@ impl store::HostBucket for State {
         cursor: Option<String>,
     ) -> Result<Result<KeyResponse, Error>> {
         let page = self.keys(&bucket, cursor.map(Cursor::from)).await?;
-        let response = page.map(|page| KeyResponse {
-            keys: page.items,
-            cursor: page.next.map(|cursor| cursor.as_str().to_owned()),
-        });
+        let response = page
+            .map(|page| KeyResponse { keys: page.items, cursor: page.next.map(|cursor| cursor.as_str().to_owned()) });
         Ok(response.map_err(Into::into))
     }
 
@@ -54,12 +52,7 @@ impl store::HostBucket for State {
 }
 
 impl atomics::Host for State {
-    async fn increment(
-        &mut self,
-        bucket: Resource<Bucket>,
-        key: String,
-        delta: i64,
-    ) -> Result<Result<i64, Error>> {
+    async fn increment(&mut self, bucket: Resource<Bucket>, key: String, delta: i64) -> Result<Result<i64, Error>> {
         Ok(State::increment(self, bucket, key, delta).await?.map_err(Into::into))
     }
 

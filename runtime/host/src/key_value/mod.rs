@@ -156,8 +156,7 @@ impl State {
         let bucket = self.table.get(&bucket)?;
         Ok(async {
             keys.iter().try_for_each(|key| check_key("key", key))?;
-            let values =
-                self.shared.guarded(bucket.call("key-value get-many"), bucket.bucket.get_many(&keys)).await?;
+            let values = self.shared.guarded(bucket.call("key-value get-many"), bucket.bucket.get_many(&keys)).await?;
             self.shared.check_returned(values.iter().flatten().map(|value| value.len()).sum())?;
             let values = values.into_iter().map(|value| value.map(Into::into));
             Ok(keys.into_iter().zip(values).collect())

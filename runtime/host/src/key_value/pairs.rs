@@ -5,7 +5,10 @@
 
 use wasmtime::{
     Engine, Result, StoreContextMut,
-    component::{Component, Linker, Resource, types::{ComponentItem, Type}},
+    component::{
+        Component, Linker, Resource,
+        types::{ComponentItem, Type},
+    },
 };
 
 use super::{Bucket, bindings_draft2::store::Error};

@@ -1,10 +1,13 @@
 use std::time::{Duration, Instant};
 
+use futures_util::future::try_join;
+use slight_capabilities::ErrorKind;
+
 use super::{
     LEASE, Scope, new_topic,
-    subscriber::{ack, retry},
+    subscriber::{Subscriber, ack, retry},
 };
-use crate::check::{Outcome, equal, require};
+use crate::check::{Outcome, done_or, equal, require};
 
 /// How much earlier than ours a server's clock may tick.
 const CLOCKS: Duration = Duration::from_millis(50);
@@ -35,11 +38,18 @@ pub(super) async fn an_acked_message_does_not_come_again(scope: &Scope) -> Outco
     let topic = new_topic();
     let mut member = scope.subscribe_briefly(&topic, "group").await?;
     scope.publish(&topic, "acked at once").await?;
-    ack(member.next_is("acked at once").await?).await?;
-    scope.publish(&topic, "acked the second time").await?;
-    retry(member.next_is("acked the second time").await?, Duration::ZERO).await?;
-    ack(member.next_is("acked the second time").await?).await?;
+    acked_in_time(&mut member, "acked at once").await?;
+    scope.publish(&topic, "acked after a retry").await?;
+    let retried = retry(member.next_is("acked after a retry").await?, Duration::ZERO).await;
+    done_or("the retry", retried, ErrorKind::Conflict)?;
+    acked_in_time(&mut member, "acked after a retry").await?;
     member.gets_nothing_for(LEASE + scope.patience.quiet).await
+}
+
+/// Acks a message before its short lease ends. Where the machine was too busy for that, it comes again.
+async fn acked_in_time(member: &mut Subscriber, text: &str) -> Outcome {
+    while !done_or("the ack", ack(member.next_is(text).await?).await, ErrorKind::Conflict)? {}
+    Ok(())
 }
 
 pub(super) async fn retry_delivers_again_after_the_delay(scope: &Scope) -> Outcome {
@@ -70,7 +80,11 @@ pub(super) async fn retry_with_no_delay_delivers_again_at_once(scope: &Scope) ->
     let delivery = first.next_is("message").await?;
     let mut second = scope.subscribe(&topic, "group").await?;
     retry(delivery, Duration::ZERO).await?;
-    drop(first);
-    ack(second.next_is("message").await?).await?;
-    second.gets_nothing().await
+    let again = tokio::select! {
+        delivery = first.next_is("message") => delivery?,
+        delivery = second.next_is("message") => delivery?,
+    };
+    ack(again).await?;
+    try_join(first.gets_nothing(), second.gets_nothing()).await?;
+    Ok(())
 }

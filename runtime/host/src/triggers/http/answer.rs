@@ -19,7 +19,10 @@ pub(crate) fn answer(status: StatusCode, text: &str) -> Response<WasiBody> {
 
 /// 503: all instances are busy and the queue is full.
 pub(crate) fn overloaded() -> Response<WasiBody> {
-    answer(StatusCode::SERVICE_UNAVAILABLE, "The server is busy: too many requests run and wait. Try again in a moment.")
+    answer(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The server is busy: too many requests run and wait. Try again in a moment.",
+    )
 }
 
 /// 413: the request is larger than `limit` bytes.

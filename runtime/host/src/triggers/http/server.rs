@@ -116,7 +116,7 @@ impl HttpServer {
         };
         let (exceeded, described) = (Exceeded::default(), describe(&request));
         let request = request.map(|body| request_body(body, limit, exceeded.clone()));
-        let ticket = Ticket { deadline: deadline.clone(), permit: permit.clone() };
+        let ticket = Ticket { deadline: deadline.clone(), _permit: permit.clone() };
         match self.handle(ticket, request, &deadline).await {
             Ok(response) => response.map(|body| response_body(body, limit, permit)),
             Err(error) => self.explain(&error, &described, &exceeded, &deadline),

@@ -29,8 +29,8 @@ const IDLE: Duration = Duration::from_secs(1);
 pub struct Reuse {
     /// Requests that one instance serves in all. 1: a fresh instance for each.
     pub requests: usize,
-    /// Requests that one instance serves at a time. More than one is for components of wasi:http 0.3 alone, and for
-    /// those that wait in asynchronous functions alone: a call to key-value holds up all of them.
+    /// Requests that one instance serves at a time. More than one takes effect for components of wasi:http 0.3 alone;
+    /// one that waits in a synchronous function, such as those of key-value, holds up the others.
     pub at_a_time: usize,
 }
 
@@ -61,7 +61,8 @@ impl Workers {
 /// What comes with a request to the worker that serves it.
 pub(crate) struct Ticket {
     pub deadline: Deadline,
-    pub permit: Permit,
+    /// Held until the instance is idle or gone: work that goes on after the response counts as running.
+    pub _permit: Permit,
 }
 
 impl HandlerState for Workers {
@@ -108,8 +109,6 @@ impl WorkerState for Worker {
         _task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         let passed = ticket.deadline.clone().passed();
-        // Kept until the instance ends, or the next request comes: work that goes on after the response counts as
-        // running.
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(ticket);
         Box::pin(passed)
     }
@@ -136,6 +135,7 @@ impl WorkerExpiration for Expiration {
         match status {
             WorkerStatus::Idle => {
                 self.waiting = None;
+                self.current.lock().unwrap_or_else(PoisonError::into_inner).take();
                 let end = tokio::time::Instant::from_std(start + IDLE);
                 let idle = self.idle.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
                 if idle.deadline() != end {
