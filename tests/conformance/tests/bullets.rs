@@ -1,5 +1,7 @@
 //! The bullets of the contracts and the cases of the suites are the same.
 
+#![allow(clippy::panic, reason = "all of it is a test")]
+
 use std::collections::BTreeSet;
 
 use slight_conformance::{blob, key_value, messaging};

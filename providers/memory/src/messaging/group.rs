@@ -163,3 +163,16 @@ fn whole_seconds(after: Duration) -> Duration {
     let part = u64::from(after.subsec_nanos() > 0);
     Duration::from_secs(after.as_secs().saturating_add(part)).min(MAX_RETRY)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_wait_for_whole_seconds_and_at_most_an_hour() {
+        for (milliseconds, seconds) in [(1, 1), (1000, 1), (1001, 2), (3_599_001, 3600), (7_200_000, 3600)] {
+            assert_eq!(whole_seconds(Duration::from_millis(milliseconds)), Duration::from_secs(seconds));
+        }
+        assert_eq!(whole_seconds(Duration::MAX), MAX_RETRY);
+    }
+}

@@ -1,5 +1,7 @@
 //! Every case fails where it should: on providers that break one rule each.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
+
 mod blob;
 mod key_value;
 mod messaging;

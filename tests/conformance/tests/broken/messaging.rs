@@ -179,7 +179,7 @@ impl Messaging for Faulty {
         let fault = self.fault;
         Ok(Box::pin(deliveries.then(move |delivery| {
             let told = told.clone();
-            async move { Ok(FaultyDelivery::around(delivery?, fault, told).await?) }
+            async move { FaultyDelivery::around(delivery?, fault, told).await }
         })))
     }
 
