@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     App, Environment, Limits, LoadError, Services, Trigger,
+    failure::describe,
     instances::Instances,
     linker::link,
     state::Shared,
@@ -52,7 +53,7 @@ pub enum HostError {
     #[error("the subscriptions cannot be served: {0}")]
     Subscription(#[from] slight_capabilities::Error),
     /// The command trapped, or could not be instantiated.
-    #[error("the component failed: {0:?}")]
+    #[error("the component failed: {}", describe(.0))]
     Failed(wasmtime::Error),
 }
 

@@ -9,6 +9,7 @@ mod blob;
 mod config;
 mod deadlines;
 mod engine;
+mod failure;
 mod guard;
 mod host;
 mod instances;

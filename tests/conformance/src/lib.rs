@@ -18,6 +18,7 @@ pub mod messaging;
 
 mod case;
 mod check;
+mod content;
 mod harness;
 mod listing;
 mod names;

@@ -22,12 +22,6 @@ pub(super) fn chunks(content: Bytes) -> ByteStream {
     }))
 }
 
-/// Bytes that differ from place to place, and between seeds.
-pub(super) fn pattern(seed: u64, size: usize) -> Bytes {
-    let words = (0u64..).map(|number| (number ^ seed << 40).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    words.flat_map(u64::to_be_bytes).take(size).collect()
-}
-
 pub(super) async fn write(container: &dyn Container, object: &str, content: impl Into<Bytes>) -> Outcome {
     Ok(container.write(object, chunks(content.into())).await?)
 }

@@ -2,10 +2,13 @@ use slight_capabilities::{ErrorKind, ObjectId, QualifiedName};
 
 use super::{
     Scope,
-    body::{MIB, holds, lacks, pattern, write},
+    body::{MIB, holds, lacks, write},
     new_name,
 };
-use crate::check::{Outcome, equal, refused};
+use crate::{
+    check::{Outcome, equal, refused},
+    content::pattern,
+};
 
 fn id(container: &QualifiedName, object: &str) -> ObjectId {
     ObjectId { container: container.clone(), object: object.to_owned() }

@@ -5,11 +5,12 @@ use slight_capabilities::{ByteRange, MAX_KEY_BYTES};
 
 use super::{
     Scope,
-    body::{MIB, body, holds, lacks, pattern, write},
+    body::{MIB, body, holds, lacks, write},
     objects_of,
 };
 use crate::{
     check::{Outcome, equal},
+    content::pattern,
     listing::lists,
     names,
 };
@@ -33,11 +34,13 @@ pub(super) async fn an_object_of_64_mib_streams_through(scope: &Scope) -> Outcom
     const CHUNKS: u64 = 256;
     const SIZE: usize = MIB / 4;
     let container = scope.container().await?;
-    let chunk = pattern(1, SIZE);
+    let chunk = pattern(1, SIZE - size_of::<u64>());
     // Every chunk begins with its number, so that none can stand for another.
     let numbered = move |number: u64| {
-        let rest = chunk.iter().copied().skip(size_of::<u64>());
-        number.to_be_bytes().into_iter().chain(rest).collect::<Bytes>()
+        let mut numbered = Vec::with_capacity(SIZE);
+        numbered.extend_from_slice(&number.to_be_bytes());
+        numbered.extend_from_slice(&chunk);
+        Bytes::from(numbered)
     };
     let mut written = Hasher::new();
     for number in 0..CHUNKS {

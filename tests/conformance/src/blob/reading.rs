@@ -4,11 +4,12 @@ use slight_capabilities::{Blob, ByteRange, Container, ErrorKind};
 
 use super::{
     Scope,
-    body::{MIB, holds, lacks, pattern, received, write},
+    body::{MIB, holds, lacks, received, write},
     is_now,
 };
 use crate::{
     check::{Failure, Outcome, equal, equal_bytes, refused, require},
+    content::pattern,
     race::race,
 };
 

@@ -16,11 +16,12 @@ use tokio::{
 
 use super::{
     Scope,
-    body::{MIB, body, chunks, content, holds, lacks, pattern, write},
+    body::{MIB, body, chunks, content, holds, lacks, write},
     objects_of,
 };
 use crate::{
     check::{Failure, Outcome, described, done_or, require},
+    content::pattern,
     listing::lists,
     race::race,
 };

@@ -4,6 +4,7 @@ use slight_capabilities::{Bucket, ErrorKind, GUARANTEED_VALUE_BYTES, MAX_KEY_BYT
 use super::{Scope, keys_of, text, value_of};
 use crate::{
     check::{Failure, Outcome, done_or, equal, equal_bytes, require},
+    content::pattern,
     listing::lists,
     names,
 };
@@ -109,14 +110,14 @@ pub(super) async fn keys_are_told_apart_exactly(scope: &Scope) -> Outcome {
 
 pub(super) async fn a_value_of_512_kib_is_kept(scope: &Scope) -> Outcome {
     let bucket = scope.bucket().await?;
-    let value = pattern(GUARANTEED_VALUE_BYTES);
+    let value = pattern(1, GUARANTEED_VALUE_BYTES);
     bucket.set("key", value.clone()).await?;
     requires_value(&*bucket, "key", &value).await
 }
 
 pub(super) async fn a_larger_value_is_kept_or_too_large(scope: &Scope) -> Outcome {
     let bucket = scope.bucket().await?;
-    let value = pattern(8 * 1024 * 1024);
+    let value = pattern(1, 8 * 1024 * 1024);
     if done_or("setting 8 MiB", bucket.set("key", value.clone()).await, ErrorKind::TooLarge)? {
         requires_value(&*bucket, "key", &value).await
     } else {
@@ -141,9 +142,4 @@ pub(super) async fn writes_are_read_at_once(scope: &Scope) -> Outcome {
         require(keys.is_empty(), format_args!("expected no keys after delete, found {keys:?}"))?;
     }
     Ok(())
-}
-
-/// Bytes of which a part is not like another.
-fn pattern(size: usize) -> Bytes {
-    (0u64..).flat_map(|number| number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes()).take(size).collect()
 }

@@ -93,10 +93,7 @@ pub(super) async fn extend_keeps_the_lease(scope: &Scope) -> Outcome {
         try_join(holder.gets_nothing_for(TURN), other.gets_nothing_for(TURN)).await?;
         delivery.extend().await?;
     }
-    ack(delivery).await?;
-    let longer = LASTS + scope.patience.quiet;
-    try_join(holder.gets_nothing_for(longer), other.gets_nothing_for(longer)).await?;
-    Ok(())
+    Ok(ack(delivery).await?)
 }
 
 /// A message that was with one member for too long, and is with another: the late delivery, the other, and the member.

@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::StreamExt;
 use slight_capabilities::{Deliveries, Delivery, Outcome as Settlement, Result};
 use tokio::time::{Instant, timeout_at};
@@ -104,9 +103,4 @@ pub(super) async fn ack(delivery: Box<dyn Delivery>) -> Result<()> {
 
 pub(super) async fn retry(delivery: Box<dyn Delivery>, after: Duration) -> Result<()> {
     delivery.settle(Settlement::Retry { after }).await
-}
-
-/// Bytes of which a part is not like another.
-pub(super) fn pattern(size: usize) -> Bytes {
-    (0u64..).flat_map(|number| number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes()).take(size).collect()
 }

@@ -4,11 +4,12 @@ use slight_capabilities::{ErrorKind, GUARANTEED_MESSAGE_BYTES, MAX_NAME_BYTES, M
 
 use super::{
     LONG_LEASE, Scope, new_topic,
-    subscriber::{ack, pattern, text_of},
+    subscriber::{ack, text_of},
     texts,
 };
 use crate::{
     check::{Outcome, done_or, equal, equal_bytes},
+    content::pattern,
     names::{self, Prefix, unique},
 };
 
@@ -54,7 +55,7 @@ pub(super) async fn a_message_comes_back_as_it_was_sent(scope: &Scope) -> Outcom
 fn sized(size: usize) -> Message {
     let metadata = metadata(&[("key", &"v".repeat(1000)), ("other", &"w".repeat(24))]);
     let mut message = Message { metadata, content_type: Some("text/plain".into()), ..Message::default() };
-    message.data = pattern(size - message.size());
+    message.data = pattern(1, size - message.size());
     message
 }
 

@@ -14,17 +14,17 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::instances::Permit;
 
-/// Whether a body turned out to be larger than allowed; shared with whoever answers for it.
+/// Something about a body that whoever deals with its other end needs to know. Once set it stays.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Exceeded(Arc<AtomicBool>);
+pub(crate) struct Flag(Arc<AtomicBool>);
 
-impl Exceeded {
+impl Flag {
     pub fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Ordering::Acquire)
     }
 
-    fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 
@@ -32,7 +32,10 @@ impl Exceeded {
 struct Limited<B> {
     body: B,
     left: u64,
-    exceeded: Exceeded,
+    /// Set when there is more than allowed.
+    exceeded: Flag,
+    /// Set when the end of the body is not its end: whoever was writing it failed.
+    broken: Flag,
     error: fn(Option<u64>) -> Error,
     limit: u64,
     /// Given up when the body is done with: until then the invocation counts as running.
@@ -40,19 +43,20 @@ struct Limited<B> {
 }
 
 /// The body of a request, of at most `limit` bytes.
-pub(crate) fn request_body<B>(body: B, limit: u64, exceeded: Exceeded) -> WasiBody
+pub(crate) fn request_body<B>(body: B, limit: u64, exceeded: Flag) -> WasiBody
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Error>,
 {
-    let error = Error::HttpRequestBodySize;
-    Limited { body: body.map_err(Into::into), left: limit, exceeded, error, limit, _permit: None }.boxed_unsync()
+    let (body, error) = (body.map_err(Into::into), Error::HttpRequestBodySize);
+    Limited { body, left: limit, exceeded, broken: Flag::default(), error, limit, _permit: None }.boxed_unsync()
 }
 
-/// The body of a response, of at most `limit` bytes.
-pub(crate) fn response_body(body: WasiBody, limit: u64, permit: Permit) -> WasiBody {
-    let (exceeded, error) = (Exceeded::default(), Error::HttpResponseBodySize as fn(_) -> _);
-    Limited { body, left: limit, exceeded, error, limit, _permit: Some(permit) }.boxed_unsync()
+/// The body of a response, of at most `limit` bytes. It ends with an error if the instance that wrote it was `broken`
+/// on the way: wasmtime-wasi-http ends it as if all of it had been written, and the client must not take that for whole.
+pub(crate) fn response_body(body: WasiBody, limit: u64, broken: Flag, permit: Permit) -> WasiBody {
+    let (exceeded, error) = (Flag::default(), Error::HttpResponseBodySize as fn(_) -> _);
+    Limited { body, left: limit, exceeded, broken, error, limit, _permit: Some(permit) }.boxed_unsync()
 }
 
 impl<B: Body<Data = Bytes, Error = Error> + Unpin> Body for Limited<B> {
@@ -62,7 +66,11 @@ impl<B: Body<Data = Bytes, Error = Error> + Unpin> Body for Limited<B> {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
         let frame = std::task::ready!(Pin::new(&mut this.body).poll_frame(cx));
-        let Some(Ok(frame)) = frame else { return Poll::Ready(frame) };
+        let frame = match frame {
+            Some(Ok(frame)) => frame,
+            None if this.broken.get() => return Poll::Ready(Some(Err(Error::HttpResponseIncomplete))),
+            ended => return Poll::Ready(ended),
+        };
         let size = frame.data_ref().map_or(0, |data| data.len() as u64);
         match this.left.checked_sub(size) {
             Some(left) => {
@@ -96,7 +104,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_of_just_the_limit_passes() {
-        let exceeded = Exceeded::default();
+        let exceeded = Flag::default();
         let body = request_body(full("12345"), 5, exceeded.clone());
         assert_eq!(body.collect().await.unwrap().to_bytes(), "12345");
         assert!(!exceeded.get());
@@ -104,7 +112,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_larger_one_ends_with_an_error_and_is_noted() {
-        let exceeded = Exceeded::default();
+        let exceeded = Flag::default();
         let body = request_body(full("123456"), 5, exceeded.clone());
         assert!(matches!(body.collect().await, Err(Error::HttpRequestBodySize(Some(5)))));
         assert!(exceeded.get());

@@ -1,4 +1,4 @@
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{Request, Response, header};
 use hyper::{body::Incoming, service::service_fn};
@@ -6,7 +6,10 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::oneshot,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wasmtime_wasi_http::{
     WasiBody,
@@ -15,10 +18,10 @@ use wasmtime_wasi_http::{
 
 use super::{
     answer,
-    body::{Exceeded, request_body, response_body},
+    body::{Flag, request_body, response_body},
     worker::{Reuse, Ticket, Workers},
 };
-use crate::{deadlines::Deadline, instances::Instances};
+use crate::{deadlines::Deadline, failure::describe, instances::Instances};
 
 /// Connections that the kernel holds until they are accepted.
 const BACKLOG: u32 = 1024;
@@ -114,12 +117,16 @@ impl HttpServer {
             tracing::warn!("a request was turned away with 503: limits.concurrency and limits.queue are used up");
             return answer::overloaded();
         };
-        let (exceeded, described) = (Exceeded::default(), describe(&request));
+        let (exceeded, name) = (Flag::default(), name(&request));
         let request = request.map(|body| request_body(body, limit, exceeded.clone()));
-        let ticket = Ticket { deadline: deadline.clone(), _permit: permit.clone() };
+        let (broken, (failure, failed)) = (Flag::default(), oneshot::channel());
+        let ticket = Ticket { deadline: deadline.clone(), broken: broken.clone(), failure, _permit: permit.clone() };
         match self.handle(ticket, request, &deadline).await {
-            Ok(response) => response.map(|body| response_body(body, limit, permit)),
-            Err(error) => self.explain(&error, &described, &exceeded, &deadline),
+            Ok(response) => response.map(|body| response_body(body, limit, broken, permit)),
+            Err(error) => {
+                let why = reason(error, failed).await;
+                self.explain(&why, &name, &exceeded, &deadline)
+            }
         }
     }
 
@@ -138,29 +145,33 @@ impl HttpServer {
         }
     }
 
-    fn explain(
-        &self,
-        error: &wasmtime::Error,
-        request: &str,
-        exceeded: &Exceeded,
-        deadline: &Deadline,
-    ) -> Response<WasiBody> {
+    fn explain(&self, why: &str, request: &str, exceeded: &Flag, deadline: &Deadline) -> Response<WasiBody> {
         let limits = &self.instances.shared.limits;
         if exceeded.get() {
             tracing::warn!("{request} was answered with 413: its body is larger than limits.body ({})", limits.body);
             return answer::too_large(limits.body);
         }
-        if deadline.is_past() || error.is::<ExpirationError>() {
+        if deadline.is_past() {
             tracing::warn!("{request} was answered with 500: no response within limits.timeout ({:?})", limits.timeout);
             return answer::timed_out(limits.timeout);
         }
-        if let Some(failed) = error.downcast_ref::<InstantiationError<Ticket>>() {
-            tracing::error!("{request} was answered with 500: no instance could be made ({:#})", failed.error);
-        } else {
-            tracing::error!("{request} was answered with 500: the component failed: {error:?}");
-        }
+        tracing::error!("{request} was answered with 500: {why}");
         answer::failed()
     }
+}
+
+/// Why there is no response. The handler's error may say no more than that; the worker, which is about to end, knows.
+async fn reason(error: wasmtime::Error, failed: oneshot::Receiver<String>) -> String {
+    /// A worker that serves other requests as well does not end.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    if let Some(failed) = error.downcast_ref::<InstantiationError<Ticket>>() {
+        return format!("no instance could be made: {}", describe(&failed.error));
+    }
+    let why = match tokio::time::timeout(PATIENCE, failed).await {
+        Ok(Ok(why)) => why,
+        _ => describe(&error),
+    };
+    format!("the component failed: {why}")
 }
 
 fn has_host<B>(request: &Request<B>) -> bool {
@@ -169,13 +180,13 @@ fn has_host<B>(request: &Request<B>) -> bool {
 }
 
 /// The request in log lines: without its query, which may hold what should not be logged.
-fn describe<B>(request: &Request<B>) -> String {
+fn name<B>(request: &Request<B>) -> String {
     format!("{} {}", request.method(), request.uri().path())
 }
 
 /// A failed accept concerns one client, or is a lack of file descriptors, which waiting may cure.
 async fn refuse(error: &io::Error) {
-    const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+    const PAUSE: Duration = Duration::from_millis(100);
     match error.kind() {
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused => {}
         _ => {

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::time::Sleep;
+use tokio::{sync::oneshot, time::Sleep};
 use wasmtime::{Result, Store, StoreContextMut, component::GuestTaskId};
 use wasmtime_wasi_http::{
     WasiHttpView,
@@ -15,8 +15,10 @@ use wasmtime_wasi_http::{
     p2, p3,
 };
 
+use super::body::Flag;
 use crate::{
     deadlines::Deadline,
+    failure::describe,
     instances::{Instances, Permit},
     state::State,
 };
@@ -61,6 +63,10 @@ impl Workers {
 /// What comes with a request to the worker that serves it.
 pub(crate) struct Ticket {
     pub deadline: Deadline,
+    /// Set when the instance fails, before the bodies that it was writing end.
+    pub broken: Flag,
+    /// Told why the instance failed; dropped when it is done with the request.
+    pub failure: oneshot::Sender<String>,
     /// Held until the instance is idle or gone: work that goes on after the response counts as running.
     pub _permit: Permit,
 }
@@ -114,12 +120,17 @@ impl WorkerState for Worker {
     }
 
     fn drop(&self, store: Store<State>, result: Result<()>) {
+        let ticket = self.current.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Ticket { broken, failure, _permit, .. }) = ticket else { return };
+        if let Err(error) = result {
+            broken.set();
+            // Nobody listens when the response was on its way already.
+            if let Err(why) = failure.send(describe(&error)) {
+                tracing::error!("the component failed after its response had begun, which is cut off: {why}");
+            }
+        }
         // The slot is free again before the next request may take it.
         drop(store);
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Err(error) = result {
-            tracing::debug!("an instance ended early: {error:?}");
-        }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
         message_handler::{MessageHandler, MessageHandlerPre},
         wasi::messaging::types,
     },
+    failure::describe,
     instances::{Instances, Permit},
     messaging::Message,
     state::State,
@@ -54,10 +55,7 @@ impl Handler for Guest {
         match handled {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(sentence(error)),
-            Err(error) => {
-                tracing::debug!("the handler of messages failed: {error:?}");
-                Err(format!("the handler failed: {}", error.root_cause()))
-            }
+            Err(error) => Err(format!("the handler failed: {}", describe(&error))),
         }
     }
 }
