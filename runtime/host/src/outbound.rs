@@ -5,8 +5,6 @@ use std::{fmt, sync::Arc};
 use http::uri::Scheme;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use crate::state::Shared;
-
 /// Decides by scheme, host and port where outgoing HTTP requests may go. By default: nowhere.
 #[derive(Clone)]
 pub struct OutboundPolicy(Arc<Allows>);
@@ -35,18 +33,18 @@ impl fmt::Debug for OutboundPolicy {
 type Sent = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
 
 /// Checks each outgoing request before it is sent.
-pub(crate) struct Outbound(Arc<Shared>);
+pub(crate) struct Outbound(OutboundPolicy);
 
 impl Outbound {
-    pub fn new(shared: Arc<Shared>) -> Self {
-        Self(shared)
+    pub fn new(policy: OutboundPolicy) -> Self {
+        Self(policy)
     }
 
     fn check(&self, request: &http::Request<WasiBody>) -> Result<(), Error> {
         let uri = request.uri();
         let scheme = uri.scheme().unwrap_or(&Scheme::HTTPS).as_str();
         let Some(host) = uri.host() else { return Err(Error::HttpRequestUriInvalid) };
-        if (self.0.environment.http_outbound.0)(scheme, host, uri.port_u16()) {
+        if (self.0.0)(scheme, host, uri.port_u16()) {
             return Ok(());
         }
         let port = uri.port_u16().map_or(String::new(), |port| format!(":{port}"));

@@ -95,7 +95,7 @@ impl State {
             memory: MemoryLimiter::new(shared.limits.memory),
             wasi: wasi_context(&shared.environment)?,
             http: WasiHttpCtx::new(),
-            outbound: Outbound::new(shared.clone()),
+            outbound: Outbound::new(shared.environment.http_outbound.clone()),
             shared,
         })
     }
