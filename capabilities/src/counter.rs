@@ -2,7 +2,7 @@ use crate::{Error, Result};
 
 /// Reads a counter as it is stored: canonical decimal ASCII of an `i64`.
 ///
-/// `+1`, `01`, `-0`, the empty value and anything else that [`i64::to_string`] would not write are `None`: Redis's
+/// `+1`, `01`, `-0`, the empty value and anything else that [`ToString`] would not write are `None`: Redis's
 /// `INCRBY` takes the same strings and no others, so that every backend agrees.
 pub fn parse_counter(value: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(value).ok()?;
