@@ -1,0 +1,85 @@
+//! Configurations with mistakes: all of them at once, each with its place, and never a secret.
+
+use slight_e2e::{check, guest, run, slight};
+
+#[tokio::test]
+async fn every_mistake_is_reported_with_its_line_and_column() {
+    let toml = "[htpp]\nlisten = \"127.0.0.1:0\"\n\n[limits]\ntimeout = \"soon\"\nmemroy = \"1MiB\"\n\n[key-value]\nusers = \"redsi\"\n";
+    let error = run("kv").toml(toml).refusal().await;
+    for part in [
+        ":1:2: ",
+        "\"htpp\"",
+        "did you mean \"http\"?",
+        ":5:11: ",
+        "\"timeout\" must be a duration",
+        "not \"soon\"",
+        ":6:1: ",
+        "\"memroy\"",
+        "did you mean \"memory\"?",
+        ":9:9: ",
+        "\"redsi\"",
+    ] {
+        assert!(error.contains(part), "{part:?} is missing in\n{error}");
+    }
+    assert_eq!(error.matches("slight.toml:").count(), 4, "{error}");
+}
+
+#[tokio::test]
+async fn what_is_not_toml_is_reported_with_its_place() {
+    let error = run("kv").toml("[key-value]\nusers = memory\n").refusal().await;
+    assert!(error.contains("slight.toml:2:9: ") && error.contains("not TOML"), "{error}");
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_not_there_is_named() {
+    let error = slight(["run"]).arg(guest("kv")).arg("-c").arg("none.toml").refusal().await;
+    assert!(error.contains("none.toml") && error.contains("cannot be read"), "{error}");
+}
+
+#[tokio::test]
+async fn a_secret_that_is_not_set_is_named_with_its_place() {
+    let toml = "[component]\nconfig = { a = \"${env:UNSET_SECRET}\", b = \"${file:none.txt}\" }";
+    let error = run("kv").toml(toml).refusal().await;
+    for part in [":2:17: ", "the environment variable \"UNSET_SECRET\" is not set", ":2:44: ", "none.txt"] {
+        assert!(error.contains(part), "{part:?} is missing in\n{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_never_shown_wherever_it_is_wrong() {
+    for toml in [
+        "limits = { timeout = \"${env:SECRET}\" }",
+        "limits = { concurrency = \"${env:SECRET}\" }",
+        "http = { listen = \"${env:SECRET}\" }",
+        "key-value = { users = \"${env:SECRET}\" }",
+        "key-value = { users = { provider = \"memory\", prefix = \"${env:SECRET}\" } }",
+        "key-value = { users = { provider = \"memory\", access = \"${env:SECRET}\" } }",
+        "providers = { x = { type = \"${env:SECRET}\" } }",
+        "providers = { memory = { password = \"${env:SECRET}\" } }",
+        "component = { http-outbound = [\"${env:SECRET}\"] }",
+        "component = { files = [{ guest = \"/d\", host = \"${env:SECRET}\" }] }",
+        "component = { files = [{ guest = \"${file:secret.txt}\", host = \".\" }] }",
+    ] {
+        // A character that is legal nowhere, so that every place refuses it.
+        let secret = "hunter2 \u{7}";
+        let error = run("kv").file("secret.txt", secret).env("SECRET", secret).toml(toml).refusal().await;
+        assert!(!error.contains("hunter2"), "{toml}:\n{error}");
+        assert!(error.contains("slight.toml:1:"), "{toml}:\n{error}");
+    }
+}
+
+#[tokio::test]
+async fn check_finds_the_same_mistakes() {
+    let toml = "[limits]\nmemroy = \"1MiB\"\n";
+    let (run, check) = (run("kv").toml(toml).refusal().await, check("kv").toml(toml).refusal().await);
+    // Each ran in a folder of its own.
+    let sentence = |error: &str| error.split("slight.toml").nth(1).map(str::to_owned);
+    assert_eq!(sentence(&run), sentence(&check));
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_named() {
+    let toml = "[component]\nfiles = [{ guest = \"/data\", host = \"none\" }]";
+    let error = run("cli").toml(toml).refusal().await;
+    assert!(error.contains("none") && error.contains("slight.toml:2:"), "{error}");
+}

@@ -1,0 +1,108 @@
+//! Clients that are slow, or go away.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::Method;
+use slight_e2e::{Running, empty, eventually, run};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::support::{hand_written, next};
+
+/// One instance at a time, so that whoever keeps it keeps everyone.
+const ONE_AT_A_TIME: &str = "limits = { concurrency = 1, queue = 8, timeout = \"60s\" }";
+const ONE_AT_A_TIME_AND_SHORT: &str = "limits = { concurrency = 1, queue = 8, timeout = \"1s\" }";
+
+async fn is_served_in_the_end(app: &Running) {
+    eventually("a free place for the next request", async || {
+        let answer = app.get("/ok").await;
+        (answer.status == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_in_the_middle_of_its_request_frees_its_place() {
+    let app = run("misbehave").toml(ONE_AT_A_TIME).start().await;
+    let (pieces, body) = hand_written();
+    let mut connection = app.connect().await;
+    pieces.send(Bytes::from_static(b"begun")).await.unwrap();
+    let mut answer = connection.send(Method::POST, "/echo", body).await.into_body();
+    assert_eq!(next(&mut answer).await.unwrap(), "begun");
+    drop((answer, connection, pieces));
+    is_served_in_the_end(&app).await;
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_before_the_response_frees_its_place() {
+    let app = run("misbehave").toml(ONE_AT_A_TIME).start().await;
+    let mut stream = TcpStream::connect(app.address()).await.unwrap();
+    stream.write_all(b"POST /digest HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\nonly this").await.unwrap();
+    drop(stream);
+    is_served_in_the_end(&app).await;
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_in_the_middle_of_the_response_frees_its_place() {
+    let app = run("misbehave").toml(ONE_AT_A_TIME).start().await;
+    let mut connection = app.connect().await;
+    let mut answer = connection.send(Method::GET, "/big?bytes=1000000000", empty()).await.into_body();
+    assert!(next(&mut answer).await.is_some());
+    drop((answer, connection));
+    is_served_in_the_end(&app).await;
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_its_response_loses_its_place_at_the_timeout() {
+    let app = run("misbehave").toml(ONE_AT_A_TIME_AND_SHORT).start().await;
+    let mut stream = TcpStream::connect(app.address()).await.unwrap();
+    stream.write_all(b"GET /big?bytes=1000000000 HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    // The response has begun.
+    stream.readable().await.unwrap();
+    is_served_in_the_end(&app).await;
+}
+
+#[tokio::test]
+async fn a_client_that_never_sends_its_body_loses_its_place_at_the_timeout() {
+    let app = run("misbehave").toml(ONE_AT_A_TIME_AND_SHORT).start().await;
+    let mut stream = TcpStream::connect(app.address()).await.unwrap();
+    stream.write_all(b"POST /digest HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\nonly this").await.unwrap();
+    let mut response = [0; 12];
+    stream.read_exact(&mut response).await.unwrap();
+    assert_eq!(&response, b"HTTP/1.1 500");
+    is_served_in_the_end(&app).await;
+}
+
+#[tokio::test]
+async fn a_body_that_comes_slowly_arrives_whole() {
+    let app = run("misbehave").start().await;
+    let mut stream = TcpStream::connect(app.address()).await.unwrap();
+    stream
+        .write_all(b"POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    for byte in b"0123456789" {
+        stream.write_all(&[*byte]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    let body: String = response.split("\r\n\r\n").nth(1).unwrap().chars().filter(char::is_ascii_digit).collect();
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+    // Chunked, so the digits of the sizes are between; each byte's own chunk or any other.
+    assert!(body.contains('9'), "{response}");
+}
+
+#[tokio::test]
+async fn idle_connections_keep_nobody_from_being_served() {
+    let app = run("hello-http").toml("limits = { concurrency = 2, queue = 2 }").start().await;
+    let idle = join_all((0..300).map(|_| TcpStream::connect(app.address()))).await;
+    assert!(idle.iter().all(Result::is_ok));
+    for _ in 0..10 {
+        assert_eq!(app.get("/").await.text(), "hello");
+    }
+}

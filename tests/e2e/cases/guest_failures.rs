@@ -1,0 +1,133 @@
+//! What a guest does wrong: its own request fails with a clear answer, and nobody else notices.
+
+use futures_util::future::join_all;
+use http::Method;
+use slight_e2e::{Running, empty, run};
+
+const SHORT: &str = "key-value = { default = \"memory\" }\nlimits = { timeout = \"1s\" }";
+
+async fn is_well(app: &Running) {
+    assert_eq!(app.get("/ok").await.text(), "ok");
+    assert!(app.is_alive());
+}
+
+/// Runs a failing request beside ten that must not notice.
+async fn beside_others(app: &Running, path: &str) -> slight_e2e::Answer {
+    let others = join_all((0..10).map(|_| app.get("/ok")));
+    let (answer, others) = tokio::join!(app.get(path), others);
+    for other in others {
+        assert_eq!(other.text(), "ok");
+    }
+    is_well(app).await;
+    answer
+}
+
+#[tokio::test]
+async fn a_trap_is_answered_with_500_and_named_in_the_log() {
+    let app = run("misbehave").start().await;
+    let text = beside_others(&app, "/trap").await.refused(500);
+    assert!(text.contains("component failed") && text.contains("log"), "{text}");
+    let line = app.wait_for_log("GET /trap was answered with 500").await;
+    assert!(line.contains("unreachable"), "the log must name the trap: {line}");
+}
+
+#[tokio::test]
+async fn a_trap_in_the_middle_of_a_response_cuts_it_and_is_logged() {
+    let app = run("misbehave").start().await;
+    let mut connection = app.connect().await;
+    // Whether the head is out by then is a matter of time.
+    if let Ok(response) = connection.try_send(Method::GET, "/trap-midway", empty()).await {
+        let body = http_body_util::BodyExt::collect(response.into_body()).await;
+        assert!(body.is_err(), "a part must not look like the whole");
+    }
+    let line = app.wait_for_log("after its response had begun").await;
+    assert!(line.contains("unreachable"), "the log must name the trap: {line}");
+    is_well(&app).await;
+}
+
+#[tokio::test]
+async fn no_response_is_answered_with_500() {
+    let app = run("misbehave").start().await;
+    let text = beside_others(&app, "/noresponse").await.refused(500);
+    assert!(text.contains("gave no response"), "{text}");
+    app.wait_for_log("GET /noresponse was answered with 500").await;
+}
+
+#[tokio::test]
+async fn an_endless_loop_ends_at_the_timeout() {
+    let app = run("misbehave").toml(SHORT).start().await;
+    let text = beside_others(&app, "/loop").await.refused(500);
+    assert!(text.contains("within 1s (limits.timeout)"), "{text}");
+    app.wait_for_log("limits.timeout").await;
+}
+
+#[tokio::test]
+async fn endless_loops_on_every_core_keep_nobody_from_being_served() {
+    let app = run("misbehave").toml("limits = { timeout = \"5s\" }").start().await;
+    let loops = join_all((0..16).map(|_| app.get("/loop")));
+    let others = async {
+        // Each is answered while the loops go on.
+        for _ in 0..5 {
+            assert_eq!(app.get("/ok").await.text(), "ok");
+        }
+        assert!(!app.log().contains("limits.timeout"), "the loops ended before the others were served");
+    };
+    let (loops, ()) = tokio::join!(loops, others);
+    for ended in loops {
+        ended.refused(500);
+    }
+    is_well(&app).await;
+}
+
+#[tokio::test]
+async fn a_sleep_ends_at_the_timeout() {
+    let app = run("misbehave").toml(SHORT).start().await;
+    let text = beside_others(&app, "/sleep?ms=600000").await.refused(500);
+    assert!(text.contains("limits.timeout"), "{text}");
+}
+
+#[tokio::test]
+async fn a_response_that_never_ends_is_cut_at_the_timeout() {
+    let app = run("misbehave").toml(SHORT).start().await;
+    let mut connection = app.connect().await;
+    let response = connection.send(Method::GET, "/slow?chunks=100000&ms=50", empty()).await;
+    let body = http_body_util::BodyExt::collect(response.into_body());
+    let body = slight_e2e::within("the end of the response", body).await;
+    assert!(body.is_err(), "a part must not look like the whole");
+    is_well(&app).await;
+}
+
+#[tokio::test]
+async fn memory_beyond_the_limit_is_refused_and_the_log_says_so() {
+    let app = run("misbehave").toml("limits = { memory = \"16MiB\" }").start().await;
+    assert_eq!(app.get("/eat?mib=8").await.text(), "8");
+    beside_others(&app, "/eat?mib=64").await.refused(500);
+    app.wait_for_log("limits.memory").await;
+}
+
+#[tokio::test]
+async fn memory_is_limited_by_default() {
+    let app = run("misbehave").start().await;
+    assert_eq!(app.get("/eat?mib=200").await.text(), "200");
+    app.get("/eat").await.refused(500);
+    is_well(&app).await;
+}
+
+#[tokio::test]
+async fn a_guest_with_ten_thousand_handles_is_told_to_drop_some() {
+    let app = run("misbehave").start().await;
+    let error = beside_others(&app, "/handles?count=10000").await.error();
+    assert!(error.contains("limits.handles"), "{error}");
+    assert_eq!(app.get("/handles?count=500").await.text(), "500");
+}
+
+#[tokio::test]
+async fn no_backtrace_of_the_host_is_shown_even_where_the_environment_asks_for_them() {
+    let app = run("misbehave").env("RUST_BACKTRACE", "1").start().await;
+    app.get("/trap").await.refused(500);
+    app.wait_for_log("GET /trap was answered with 500").await;
+    is_well(&app).await;
+    app.stop().await;
+    let ended = run("cli").env("RUST_BACKTRACE", "1").guest_args(["trap"]).end().await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+}

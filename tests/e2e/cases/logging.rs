@@ -1,0 +1,71 @@
+//! `wasi:logging` into the log, and the log itself.
+
+use serde_json::Value;
+use slight_e2e::{run, slight};
+
+#[tokio::test]
+async fn what_the_guest_logs_is_in_the_log_with_its_level_and_context() {
+    let app = run("logging").env("SLIGHT_LOG", "info,guest=trace").start().await;
+    for (level, shown) in [
+        ("trace", "TRACE"),
+        ("debug", "DEBUG"),
+        ("info", "INFO"),
+        ("warn", "WARN"),
+        ("error", "ERROR"),
+        ("critical", "ERROR"),
+    ] {
+        let message = format!("a message of level {level}");
+        assert_eq!(app.post(&format!("/log/{level}?context=till"), message.clone()).await.text(), "ok");
+        let line = app.wait_for_log(&message).await;
+        for part in [shown, "guest", "till"] {
+            assert!(line.contains(part), "{part} is missing in {line}");
+        }
+        assert_eq!(line.contains("critical"), level == "critical", "{line}");
+    }
+    assert_eq!(app.stdout(), "", "the log is on the standard error");
+}
+
+#[tokio::test]
+async fn details_are_logged_only_where_they_are_asked_for() {
+    let app = run("logging").start().await;
+    app.post("/log/debug", "a detail").await.text();
+    app.post("/log/info", "a piece of news").await.text();
+    app.wait_for_log("a piece of news").await;
+    assert!(!app.log().contains("a detail"));
+}
+
+#[tokio::test]
+async fn escape_sequences_of_a_guest_do_not_reach_the_terminal() {
+    let app = run("logging").start().await;
+    app.post("/log/info?context=%1B[2J", "\x1b[31mred").await.text();
+    app.wait_for_log("red").await;
+    assert!(!app.log().contains('\x1b'), "{:?}", app.log());
+}
+
+#[tokio::test]
+async fn a_log_of_json_has_an_object_a_line() {
+    let app = run("logging").arg("--log-format").arg("json").start().await;
+    app.post("/log/warn?context=till", "a \"quoted\" message\nof two lines").await.text();
+    let line = app.wait_for_log("quoted").await;
+    let entry: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(entry["level"], "WARN");
+    assert_eq!(entry["message"], "a \"quoted\" message\nof two lines");
+    assert_eq!(entry["context"], "till");
+    let ended = app.stop().await;
+    for line in ended.stderr.lines() {
+        assert!(serde_json::from_str::<Value>(line).is_ok_and(|entry| entry.is_object()), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_filter_that_is_not_understood_is_said_and_ignored() {
+    let app = run("hello-http").env("SLIGHT_LOG", "slight=loud").start().await;
+    app.wait_for_log("SLIGHT_LOG is not understood").await;
+}
+
+#[tokio::test]
+async fn the_log_has_no_colours_where_it_is_no_terminal() {
+    let app = run("hello-http").start().await;
+    assert!(!app.stop().await.stderr.contains('\x1b'));
+    assert!(!slight(["run", "none.wasm"]).refusal().await.contains('\x1b'));
+}

@@ -1,0 +1,25 @@
+//! The real binary with real guests, over real HTTP; a module a theme.
+
+mod support;
+
+mod bad_components;
+mod bad_configurations;
+mod blob;
+mod check;
+mod clients;
+mod command_line;
+mod commands;
+mod component_settings;
+mod examples;
+mod guest_failures;
+mod http;
+mod key_value;
+mod key_value_draft;
+mod limits;
+mod logging;
+mod messaging;
+mod outbound;
+mod overload;
+mod request_reply;
+mod routes;
+mod shutdown;

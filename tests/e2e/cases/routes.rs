@@ -1,0 +1,99 @@
+//! Names of the guest, and where the configuration leads them.
+
+use slight_e2e::run;
+
+#[tokio::test]
+async fn one_guest_under_two_configurations_that_differ_in_routes() {
+    let one = run("kv").toml("[key-value]\nusers = \"memory\"").start().await;
+    let two = run("kv").toml("[providers.fast]\ntype = \"memory\"\n[key-value]\nsessions = \"fast\"").start().await;
+    assert_eq!(one.put("/kv/users/k", "v").await.text(), "ok");
+    assert_eq!(one.put("/kv/sessions/k", "v").await.error(), "access-denied");
+    assert_eq!(two.put("/kv/users/k", "v").await.error(), "access-denied");
+    assert_eq!(two.put("/kv/sessions/k", "v").await.text(), "ok");
+}
+
+#[tokio::test]
+async fn without_a_configuration_every_name_leads_to_memory() {
+    let app = run("kv").start().await;
+    for bucket in ["", "default", "any", "other%20name"] {
+        assert_eq!(app.put(&format!("/kv/{bucket}/k"), "v").await.text(), "ok");
+    }
+}
+
+#[tokio::test]
+async fn with_a_configuration_a_name_without_a_route_is_denied_to_every_function() {
+    let app = run("kv").toml("").start().await;
+    let path = "/kv/b/k";
+    for answer in [
+        app.get(path).await,
+        app.put(path, "v").await,
+        app.delete(path).await,
+        app.get("/exists/b/k").await,
+        app.get("/open/b").await,
+        app.get("/list/b").await,
+        app.post("/increment/b/k", "").await,
+        app.post("/swap/b/k", "v").await,
+        app.post("/batch/b", "{}").await,
+    ] {
+        assert_eq!(answer.error(), "access-denied");
+    }
+}
+
+#[tokio::test]
+async fn a_star_routes_every_other_name() {
+    let toml = "[key-value]\nlocked = { provider = \"memory\", access = \"read\" }\n\"*\" = \"memory\"";
+    let app = run("kv").toml(toml).start().await;
+    assert_eq!(app.put("/kv/any/k", "v").await.text(), "ok");
+    assert_eq!(app.put("/kv/locked/k", "v").await.error(), "access-denied");
+}
+
+#[tokio::test]
+async fn a_read_only_route_reads_and_does_not_write() {
+    let app = run("kv").toml("[key-value]\nb = { provider = \"memory\", access = \"read\" }").start().await;
+    for answer in [
+        app.put("/kv/b/k", "v").await,
+        app.delete("/kv/b/k").await,
+        app.post("/increment/b/k", "").await,
+        app.post("/swap/b/k", "v").await,
+        app.post("/batch/b", "{ \"set\": { \"k\": \"v\" } }").await,
+        app.post("/batch/b", "{ \"delete\": [\"k\"] }").await,
+    ] {
+        assert_eq!(answer.error(), "access-denied");
+    }
+    app.get("/kv/b/k").await.refused(404);
+    assert_eq!(app.get("/exists/b/k").await.text(), "false");
+    assert_eq!(app.get("/list/b").await.json()["keys"], serde_json::json!([]));
+    assert_eq!(app.post("/batch/b", "{ \"get\": [\"k\"] }").await.json(), serde_json::json!([null]));
+}
+
+#[tokio::test]
+async fn prefixes_and_sections_keep_names_apart() {
+    let toml = r#"
+        [providers.one]
+        type = "memory"
+        [providers.two]
+        type = "memory"
+        [key-value]
+        plain = "one"
+        prefixed = { provider = "one", prefix = "shop" }
+        elsewhere = "two"
+        "shop/prefixed" = "two"
+    "#;
+    let app = run("kv").toml(toml).start().await;
+    let buckets = ["plain", "prefixed", "elsewhere", "shop%2Fprefixed"];
+    for bucket in buckets {
+        assert_eq!(app.put(&format!("/kv/{bucket}/k"), bucket).await.text(), "ok");
+    }
+    for bucket in buckets {
+        assert_eq!(app.get(&format!("/kv/{bucket}/k")).await.text(), bucket);
+        assert_eq!(app.get(&format!("/list/{bucket}")).await.json()["keys"], serde_json::json!(["k"]));
+    }
+}
+
+#[tokio::test]
+async fn the_same_prefix_and_name_of_one_provider_are_one_bucket() {
+    // "" and "default" are one name, so they are one route.
+    let app = run("kv").toml("[key-value]\n\"\" = { provider = \"memory\", prefix = \"shop\" }").start().await;
+    assert_eq!(app.put("/kv/default/k", "v").await.text(), "ok");
+    assert_eq!(app.get("/kv//k").await.text(), "v");
+}

@@ -1,0 +1,34 @@
+//! Where what was built lies.
+
+use std::path::{Path, PathBuf};
+
+/// The folder of the whole project.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the crate is in tests/e2e").to_owned()
+}
+
+/// The component of a guest.
+pub fn guest(name: &str) -> PathBuf {
+    let path = root().join("target/guests").join(format!("{name}.wasm"));
+    assert!(path.is_file(), "there is no {}; `tests/guests/build {name}` makes it", path.display());
+    path
+}
+
+/// The program: of the same profile as the test that is running.
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows where it is");
+    // target/<profile>/deps/<test>
+    let profile = test.ancestors().nth(2).expect("a test lies in its profile's folder");
+    let path = profile.join(format!("slight{}", std::env::consts::EXE_SUFFIX));
+    assert!(
+        path.is_file(),
+        "there is no {}; `cargo build -p slight` makes it, and `tests/run` makes all",
+        path.display()
+    );
+    path
+}
+
+/// One cache of compiled components for all tests, so that each guest is compiled once.
+pub fn cache() -> PathBuf {
+    root().join("target/e2e-cache")
+}
