@@ -36,7 +36,7 @@ wasmtime::component::bindgen!({
         }
     ",
     world: "slight:host/capabilities",
-    imports: { default: async | trappable | tracing },
+    imports: { default: async | trappable },
     with: {
         "wasi:io": wasmtime_wasi::p2::bindings::io,
         "wasi:keyvalue/store@0.2.0-draft2.bucket": crate::key_value::Bucket,

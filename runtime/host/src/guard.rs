@@ -5,7 +5,7 @@ use std::{
     future::{Future, poll_fn},
     pin::pin,
     task::Poll,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use slight_capabilities::{Error, ErrorKind, Result};
@@ -28,18 +28,23 @@ pub(crate) struct Call<'a> {
 /// sees; what the guest got wrong is its own affair and only in the debug log.
 pub(crate) async fn call<T>(limit: Duration, call: Call<'_>, future: impl Future<Output = Result<T>>) -> Result<T> {
     let mut future = pin!(future);
-    // Most calls to a backend in this process are done at once: they must not pay for a timer.
+    // Most calls to a backend in this process are done at once: they must not pay for a timer, nor carry room for one.
     let first = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
     let result = match first {
         Poll::Ready(result) => result,
-        Poll::Pending => match tokio::time::timeout(limit, future).await {
-            Ok(result) => result,
-            Err(_) => Err(timed_out(limit, call)),
-        },
+        Poll::Pending => Box::pin(timed(limit, call, future)).await,
     };
     if let Err(error) = &result {
         log(call, error);
     }
+    result
+}
+
+async fn timed<T>(limit: Duration, call: Call<'_>, future: impl Future<Output = Result<T>>) -> Result<T> {
+    let start = Instant::now();
+    let result = tokio::time::timeout(limit, future).await.unwrap_or_else(|_| Err(timed_out(limit, call)));
+    let Call { section, operation, target } = call;
+    tracing::debug!(provider = section, operation, name = target, "took {:.1?}", start.elapsed());
     result
 }
 

@@ -5,7 +5,12 @@ use wasmtime::{
     component::{HasSelf, InstancePre, Linker},
 };
 
-use crate::{App, LoadError, bindings::wasi, key_value::link_pairs, state::State};
+use crate::{
+    App, LoadError,
+    bindings::wasi,
+    key_value::{link_get, link_pairs},
+    state::State,
+};
 
 /// Links a component with the host.
 ///
@@ -24,6 +29,7 @@ fn linker(app: &App) -> Result<Linker<State>> {
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     add_capabilities(&mut linker)?;
+    link_get(&mut linker)?;
     link_pairs(&mut linker, &app.engine, &app.component)?;
     Ok(linker)
 }

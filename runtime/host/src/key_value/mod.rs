@@ -4,6 +4,7 @@
 mod cursors;
 mod draft;
 mod draft2;
+mod get;
 mod pairs;
 
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use slight_capabilities::{Access, Cursor, Entry, Error, ErrorKind, Page, Result, check_key, check_name};
 use wasmtime::component::Resource;
 
-pub(crate) use self::{cursors::Cursors, pairs::link_pairs};
+pub(crate) use self::{cursors::Cursors, get::link_get, pairs::link_pairs};
 use crate::{
     bindings::wasi::{keyvalue0_2_0_draft as bindings_draft, keyvalue0_2_0_draft2 as bindings_draft2},
     guard::Call,
