@@ -98,3 +98,12 @@ async fn every_guest_that_is_served_passes() {
         assert!(!ended.stdout.contains("not served"), "{name}: {}", ended.stdout);
     }
 }
+
+#[tokio::test]
+async fn a_reader_that_has_seen_enough_is_no_failure() {
+    // As in `slight check app.wasm | head -1`.
+    let ended = check("kv").stdout_closed().end().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let ended = slight(["config", "schema"]).stdout_closed().end().await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+}

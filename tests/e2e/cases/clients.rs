@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::Method;
-use slight_e2e::{Running, empty, eventually, run};
+use slight_e2e::{Connection, Running, empty, eventually, run};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -54,6 +54,18 @@ async fn a_client_that_leaves_in_the_middle_of_the_response_frees_its_place() {
     assert!(next(&mut answer).await.is_some());
     drop((answer, connection));
     is_served_in_the_end(&app).await;
+}
+
+#[tokio::test]
+async fn a_response_that_is_reset_frees_its_place_and_its_connection_goes_on() {
+    let app = run("misbehave").toml(ONE_AT_A_TIME).start().await;
+    let mut connection = Connection::http2(app.address()).await;
+    let mut answer = connection.send(Method::GET, "/big?bytes=1000000000", empty()).await.into_body();
+    assert!(next(&mut answer).await.is_some());
+    // Of the stream alone: the connection is still in use.
+    drop(answer);
+    is_served_in_the_end(&app).await;
+    assert_eq!(connection.fetch(Method::GET, "/ok", empty()).await.text(), "ok");
 }
 
 #[tokio::test]

@@ -150,3 +150,17 @@ async fn a_command_that_is_interrupted_ends_at_once() {
         assert_eq!(running.end().await.code, Some(130));
     }
 }
+
+#[tokio::test]
+async fn a_command_whose_output_nobody_reads_gets_an_error_and_may_end() {
+    let ended = run("cli").stdin("line\n".repeat(50_000)).guest_args(["cat"]).stdout_closed().end().await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("Broken pipe"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn without_a_place_for_compiled_code_a_component_runs_all_the_same() {
+    let ended = run("cli").env("XDG_CACHE_HOME", "/dev/null/none").end().await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "hello\n"), "{ended:?}");
+    assert!(ended.stderr.contains("compiled components are not kept"), "{ended:?}");
+}

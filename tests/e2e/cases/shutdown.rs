@@ -79,3 +79,25 @@ async fn an_idle_server_ends_at_once() {
         assert_eq!(app.stop().await.code, Some(0));
     }
 }
+
+#[tokio::test]
+async fn a_request_that_waits_in_the_queue_at_the_end_is_answered() {
+    let app = run("misbehave").toml("limits = { concurrency = 1, queue = 8, drain-timeout = \"300s\" }").start().await;
+    let (pieces, body) = hand_written();
+    let (mut running, mut waiting) = (app.connect().await, app.connect().await);
+    // Its connection is there for sure when the signal comes.
+    assert_eq!(waiting.fetch(Method::GET, "/ok", empty()).await.text(), "ok");
+    pieces.send(Bytes::from_static(b"begun")).await.unwrap();
+    let mut answer = running.send(Method::POST, "/echo", body).await.into_body();
+    assert_eq!(next(&mut answer).await.unwrap(), "begun");
+    let waiting = tokio::spawn(async move { waiting.try_send(Method::GET, "/ok", empty()).await });
+    app.signal("TERM");
+    app.wait_for_log("no new work is begun").await;
+    drop(pieces);
+    assert_eq!(next(&mut answer).await, None);
+    // Whether the request or the signal came first is a matter of time; if it was taken, it has an answer.
+    if let Ok(answer) = waiting.await.unwrap() {
+        assert!(answer.status() == 200 || answer.status() == 503, "{}", answer.status());
+    }
+    assert_eq!(app.end().await.code, Some(0));
+}

@@ -138,7 +138,7 @@ fn only_config_and_the_command_line_see_toml() {
 }
 
 #[test]
-fn everything_stands_on_the_contracts_alone_and_the_command_line_on_everything() {
+fn everything_stands_on_the_contracts_alone_but_the_command_line() {
     let packages = Packages::read();
     let ours = |package| -> BTreeSet<&str> {
         packages
@@ -156,8 +156,9 @@ fn everything_stands_on_the_contracts_alone_and_the_command_line_on_everything()
     assert_eq!(ours(packages.below("capabilities").next().expect("there are contracts")), BTreeSet::new());
 
     let command_line = packages.below("runtime/slight").next().expect("there is a command line");
-    let mut all: BTreeSet<&str> = packages.below("providers").map(|package| package.name.as_str()).collect();
-    assert!(!all.is_empty());
-    all.extend(["slight-capabilities", "slight-config", "slight-runtime"]);
-    assert_eq!(ours(command_line), all);
+    let mut allowed: BTreeSet<&str> = packages.below("providers").map(|package| package.name.as_str()).collect();
+    assert!(!allowed.is_empty());
+    allowed.extend(["slight-capabilities", "slight-config", "slight-runtime"]);
+    let used = ours(command_line);
+    assert!(used.is_subset(&allowed), "{used:?}");
 }

@@ -1,7 +1,7 @@
 use std::{
     ffi::OsString,
     fs,
-    io::Write,
+    io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -25,6 +25,7 @@ pub struct Invocation {
     env: Vec<(OsString, OsString)>,
     stdin: Option<Vec<u8>>,
     stdin_stays_open: bool,
+    stdout_is_closed: bool,
     serves: bool,
 }
 
@@ -49,6 +50,7 @@ pub fn slight<A: Into<OsString>>(arguments: impl IntoIterator<Item = A>) -> Invo
         env: Vec::new(),
         stdin: None,
         stdin_stays_open: false,
+        stdout_is_closed: false,
         serves: false,
     }
 }
@@ -108,6 +110,12 @@ impl Invocation {
         self.stdin(text)
     }
 
+    /// Nobody reads what it writes: as after `| head`.
+    pub fn stdout_closed(mut self) -> Self {
+        self.stdout_is_closed = true;
+        self
+    }
+
     /// Runs it to its end, which must be a refusal: exit code 1, nothing on the standard output, and one paragraph on
     /// the standard error, which is returned.
     pub async fn refusal(self) -> String {
@@ -148,8 +156,9 @@ impl Invocation {
         command.env("HOME", self.dir()).env("XDG_CACHE_HOME", cache());
         command.envs(self.env);
         let input = if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
+        let output = if self.stdout_is_closed { closed_pipe() } else { Stdio::piped() };
         let mut child =
-            command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("slight can be started");
+            command.stdin(input).stdout(output).stderr(Stdio::piped()).spawn().expect("slight can be started");
         if let (Some(text), Some(mut pipe)) = (self.stdin, child.stdin.take()) {
             let stays_open = self.stdin_stays_open;
             // In the background, since the pipe may be full. A process that ended does not read.
@@ -160,10 +169,18 @@ impl Invocation {
                 }
             });
         }
-        let stdout = Output::collect(child.stdout.take().expect("it is a pipe"));
+        let stdout = match child.stdout.take() {
+            Some(pipe) => Output::collect(pipe),
+            None => Output::collect(io::empty()),
+        };
         let stderr = Output::collect(child.stderr.take().expect("it is a pipe"));
         Running { child: Mutex::new(child), stdout, stderr, address: None, dir: self.dir }
     }
+}
+
+fn closed_pipe() -> Stdio {
+    let (_, writer) = io::pipe().expect("there are pipes");
+    writer.into()
 }
 
 /// From a line with `serving HTTP on http://127.0.0.1:40123/`, whatever follows.
