@@ -3,7 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Cursor, Page, QualifiedName, Result};
+use crate::{Cursor, Error, Page, QualifiedName, Result};
 
 /// Buckets of keys and values.
 ///
@@ -21,6 +21,12 @@ pub trait KeyValue: Send + Sync + 'static {
     /// # Errors
     /// `NotFound` when the backend's location is gone, `Denied`, `Unavailable`, `Timeout`.
     async fn open(&self, bucket: &QualifiedName) -> Result<Arc<dyn Bucket>>;
+
+    /// Whether buckets can be read without waiting, by [`Bucket::get_at_once`]. The host then does not suspend the guest
+    /// for a read, which for a store in this process is a good part of the cost.
+    fn reads_at_once(&self) -> bool {
+        false
+    }
 }
 
 /// What tells one state of an entry from another: opaque, and good only for [`Bucket::swap`] on the same entry.
@@ -87,6 +93,14 @@ pub struct Entry {
 pub trait Bucket: Send + Sync + 'static {
     /// Reads a value and its version.
     async fn get(&self, key: &str) -> Result<Option<Entry>>;
+
+    /// Reads a value without waiting. Called only where [`KeyValue::reads_at_once`] is true.
+    ///
+    /// # Errors
+    /// `Other` where it is false.
+    fn get_at_once(&self, key: &str) -> Result<Option<Bytes>> {
+        Err(Error::other(format!("the key {key:?} cannot be read without waiting")))
+    }
 
     /// Stores a value. `Ok` means as durable as the provider ever is.
     ///

@@ -39,11 +39,7 @@ pub fn all() -> Result<Vec<Numbered>, Error> {
     let mut cursor = None;
     loop {
         let page = bucket.list_keys(cursor.as_deref())?;
-        let keys: Vec<String> = page
-            .keys
-            .into_iter()
-            .filter(|key| key.starts_with(PREFIX))
-            .collect();
+        let keys: Vec<String> = page.keys.into_iter().filter(|key| key.starts_with(PREFIX)).collect();
         // An entry that was deleted since the page was made is none here.
         let found = batch::get_many(&bucket, &keys)?.into_iter().flatten();
         entries.extend(found.filter_map(|(key, value)| numbered(&key, &value)));

@@ -38,10 +38,7 @@ fn list() -> Result<Response<Body>, Error> {
 }
 
 async fn write(body: Body) -> Result<Response<Body>, Error> {
-    let Ok(body) = Limited::new(body.into_boxed_body(), MAX_ENTRY)
-        .collect()
-        .await
-    else {
+    let Ok(body) = Limited::new(body.into_boxed_body(), MAX_ENTRY).collect().await else {
         return problem(StatusCode::PAYLOAD_TOO_LARGE, "an entry has up to 16 KiB");
     };
     let entry: Entry = match serde_json::from_slice(&body.to_bytes()) {
@@ -49,10 +46,7 @@ async fn write(body: Body) -> Result<Response<Body>, Error> {
         Err(error) => return problem(StatusCode::BAD_REQUEST, &error.to_string()),
     };
     match entries::add(&entry) {
-        Ok(number) => json(
-            StatusCode::CREATED,
-            &serde_json::json!({ "number": number }),
-        ),
+        Ok(number) => json(StatusCode::CREATED, &serde_json::json!({ "number": number })),
         Err(error) => unavailable(error),
     }
 }
@@ -68,10 +62,7 @@ fn unavailable(error: store::Error) -> Result<Response<Body>, Error> {
         }
         store::Error::Other(sentence) => eprintln!("{sentence}"),
     }
-    problem(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "the guestbook is closed just now",
-    )
+    problem(StatusCode::SERVICE_UNAVAILABLE, "the guestbook is closed just now")
 }
 
 fn problem(status: StatusCode, sentence: &str) -> Result<Response<Body>, Error> {
@@ -79,8 +70,6 @@ fn problem(status: StatusCode, sentence: &str) -> Result<Response<Body>, Error> 
 }
 
 fn json(status: StatusCode, value: &impl serde::Serialize) -> Result<Response<Body>, Error> {
-    let response = Response::builder()
-        .status(status)
-        .header("content-type", "application/json");
+    let response = Response::builder().status(status).header("content-type", "application/json");
     Ok(response.body(Body::from_json(value)?)?)
 }

@@ -21,18 +21,11 @@ pub struct OrderRequest {
 /// publishing fails the customer is asked to try again, under a new id; a record that is left says `received` for ever.
 pub fn take(request: OrderRequest) -> Result<Order, String> {
     let OrderRequest { item, quantity } = request;
-    let order = Order {
-        id: new_id(),
-        item,
-        quantity,
-        state: State::Received,
-    };
+    let order = Order { id: new_id(), item, quantity, state: State::Received };
     ledger::write(&order)?;
     publish(&order).map_err(|error| match error {
         Error::Timeout => "publishing the order took too long".into(),
-        Error::Connection(sentence)
-        | Error::PermissionDenied(sentence)
-        | Error::Other(sentence) => sentence,
+        Error::Connection(sentence) | Error::PermissionDenied(sentence) | Error::Other(sentence) => sentence,
     })?;
     Ok(order)
 }

@@ -25,10 +25,7 @@ pub enum State {
 
 /// The order of this id.
 pub fn find(id: &str) -> Result<Option<Order>, String> {
-    match store::open(BUCKET)
-        .and_then(|bucket| bucket.get(id))
-        .map_err(sentence)?
-    {
+    match store::open(BUCKET).and_then(|bucket| bucket.get(id)).map_err(sentence)? {
         Some(value) => decode(&value).map(Some),
         None => Ok(None),
     }
@@ -37,27 +34,18 @@ pub fn find(id: &str) -> Result<Option<Order>, String> {
 /// Writes a new order.
 pub fn write(order: &Order) -> Result<(), String> {
     let value = encode(order)?;
-    store::open(BUCKET)
-        .and_then(|bucket| bucket.set(&order.id, &value))
-        .map_err(sentence)
+    store::open(BUCKET).and_then(|bucket| bucket.set(&order.id, &value)).map_err(sentence)
 }
 
 /// Confirms an order; whether this call did it, and not one before.
 ///
 /// The change is a compare-and-swap: of two handlers that have the same order at the same time, one confirms it.
 pub fn confirm(order: &Order) -> Result<bool, String> {
-    let confirmed = encode(&Order {
-        state: State::Confirmed,
-        ..order.clone()
-    })?;
+    let confirmed = encode(&Order { state: State::Confirmed, ..order.clone() })?;
     let bucket = store::open(BUCKET).map_err(sentence)?;
     let mut cas = Cas::new(&bucket, &order.id).map_err(sentence)?;
     loop {
-        let found = cas
-            .current()
-            .map_err(sentence)?
-            .map(|value| decode(&value))
-            .transpose()?;
+        let found = cas.current().map_err(sentence)?.map(|value| decode(&value)).transpose()?;
         if found.is_some_and(|order| order.state == State::Confirmed) {
             return Ok(false);
         }
@@ -71,13 +59,11 @@ pub fn confirm(order: &Order) -> Result<bool, String> {
 }
 
 fn encode(order: &Order) -> Result<Vec<u8>, String> {
-    serde_json::to_vec(order)
-        .map_err(|error| format!("order {} cannot be written: {error}", order.id))
+    serde_json::to_vec(order).map_err(|error| format!("order {} cannot be written: {error}", order.id))
 }
 
 fn decode(value: &[u8]) -> Result<Order, String> {
-    serde_json::from_slice(value)
-        .map_err(|error| format!("an order in the bucket `{BUCKET}` is damaged: {error}"))
+    serde_json::from_slice(value).map_err(|error| format!("an order in the bucket `{BUCKET}` is damaged: {error}"))
 }
 
 fn sentence(error: Error) -> String {

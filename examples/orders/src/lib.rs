@@ -41,10 +41,7 @@ async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
 }
 
 async fn take(body: Body) -> Result<Response<Body>, Error> {
-    let Ok(body) = Limited::new(body.into_boxed_body(), MAX_ORDER)
-        .collect()
-        .await
-    else {
+    let Ok(body) = Limited::new(body.into_boxed_body(), MAX_ORDER).collect().await else {
         return problem(StatusCode::PAYLOAD_TOO_LARGE, "an order has up to 16 KiB");
     };
     match serde_json::from_slice(&body.to_bytes()) {
@@ -67,10 +64,7 @@ fn show(id: &str) -> Result<Response<Body>, Error> {
 /// The details are for the operator.
 fn unavailable(error: &str) -> Result<Response<Body>, Error> {
     eprintln!("{error}");
-    problem(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "orders are not taken just now; try again",
-    )
+    problem(StatusCode::SERVICE_UNAVAILABLE, "orders are not taken just now; try again")
 }
 
 fn problem(status: StatusCode, sentence: &str) -> Result<Response<Body>, Error> {
@@ -78,8 +72,6 @@ fn problem(status: StatusCode, sentence: &str) -> Result<Response<Body>, Error> 
 }
 
 fn json(status: StatusCode, value: &impl serde::Serialize) -> Result<Response<Body>, Error> {
-    let response = Response::builder()
-        .status(status)
-        .header("content-type", "application/json");
+    let response = Response::builder().status(status).header("content-type", "application/json");
     Ok(response.body(Body::from_json(value)?)?)
 }

@@ -22,13 +22,8 @@ pub fn photo(name: &str, range: Option<&HeaderValue>) -> Result<Response<Body>, 
         Wanted::Whole => (StatusCode::OK, 0, u64::MAX),
         Wanted::Part { start, end } => (StatusCode::PARTIAL_CONTENT, start, end),
         Wanted::Nothing => {
-            let mut response = text(
-                StatusCode::RANGE_NOT_SATISFIABLE,
-                "the photo has no such part",
-            );
-            response
-                .headers_mut()
-                .insert("content-range", header(format!("bytes */{total}"))?);
+            let mut response = text(StatusCode::RANGE_NOT_SATISFIABLE, "the photo has no such part");
+            response.headers_mut().insert("content-range", header(format!("bytes */{total}"))?);
             return Ok(response);
         }
     };
@@ -42,10 +37,7 @@ pub fn photo(name: &str, range: Option<&HeaderValue>) -> Result<Response<Body>, 
     headers.insert("content-length", HeaderValue::from(length));
     headers.insert("accept-ranges", HeaderValue::from_static("bytes"));
     if status == StatusCode::PARTIAL_CONTENT {
-        headers.insert(
-            "content-range",
-            header(format!("bytes {start}-{end}/{total}"))?,
-        );
+        headers.insert("content-range", header(format!("bytes {start}-{end}/{total}"))?);
     }
     Ok(response)
 }
@@ -53,15 +45,12 @@ pub fn photo(name: &str, range: Option<&HeaderValue>) -> Result<Response<Body>, 
 /// A body that reads the next chunk when the client has taken the one before. An error of the backend ends
 /// the response without its end, so that the client does not take a part for the whole.
 fn body(stream: wasip2::io::streams::InputStream) -> Body {
-    Body::from_try_stream(stream::try_unfold(
-        AsyncInputStream::new(stream),
-        |stream| async move {
-            let mut chunk = vec![0; CHUNK];
-            let length = stream.read(&mut chunk).await?;
-            chunk.truncate(length);
-            Ok::<_, std::io::Error>((length > 0).then_some((chunk, stream)))
-        },
-    ))
+    Body::from_try_stream(stream::try_unfold(AsyncInputStream::new(stream), |stream| async move {
+        let mut chunk = vec![0; CHUNK];
+        let length = stream.read(&mut chunk).await?;
+        chunk.truncate(length);
+        Ok::<_, std::io::Error>((length > 0).then_some((chunk, stream)))
+    }))
 }
 
 fn header(value: String) -> Result<HeaderValue, String> {

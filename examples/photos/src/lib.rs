@@ -30,21 +30,13 @@ async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
         (_, None | Some("")) => Ok(text(StatusCode::NOT_FOUND, "the photos are at /photos")),
         (&Method::PUT, Some(name)) => upload::photo(name, request.into_body()).await,
         (&Method::GET, Some(name)) => download::photo(name, request.headers().get("range")),
-        (&Method::DELETE, Some(name)) => {
-            album::remove(name).map(|()| text(StatusCode::OK, "removed"))
-        }
-        _ => Ok(text(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "use GET, PUT or DELETE",
-        )),
+        (&Method::DELETE, Some(name)) => album::remove(name).map(|()| text(StatusCode::OK, "removed")),
+        _ => Ok(text(StatusCode::METHOD_NOT_ALLOWED, "use GET, PUT or DELETE")),
     };
     Ok(answer.unwrap_or_else(|error| {
         // The details are for the operator.
         eprintln!("{method} {path}: {error}");
-        text(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the photos cannot be reached just now",
-        )
+        text(StatusCode::SERVICE_UNAVAILABLE, "the photos cannot be reached just now")
     }))
 }
 
@@ -56,9 +48,6 @@ fn text(status: StatusCode, text: &str) -> Response<Body> {
     let mut response = Response::new(Body::from(format!("{text}\n")));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(
-        "content-type",
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
+    headers.insert("content-type", HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }

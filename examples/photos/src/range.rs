@@ -37,10 +37,7 @@ fn part(first: &str, last: &str, total: u64) -> Option<Wanted> {
         return None;
     }
     Some(match total.checked_sub(1) {
-        Some(last) if start <= last => Wanted::Part {
-            start,
-            end: end.min(last),
-        },
+        Some(last) if start <= last => Wanted::Part { start, end: end.min(last) },
         _ => Wanted::Nothing,
     })
 }

@@ -13,9 +13,7 @@ pub async fn photo(name: &str, body: Body) -> Result<Response<Body>, String> {
     let album = album::open()?;
     let value = OutgoingValue::new_outgoing_value();
     album.write_data(name, &value)?;
-    let out = value
-        .outgoing_value_write_body()
-        .map_err(|()| "the photo takes no body")?;
+    let out = value.outgoing_value_write_body().map_err(|()| "the photo takes no body")?;
 
     let mut body = body.into_boxed_body();
     while let Some(frame) = body.frame().await {
@@ -43,8 +41,7 @@ fn write_all(out: &OutputStream, mut bytes: &[u8]) -> Result<(), String> {
             out.subscribe().block();
             continue;
         }
-        let length =
-            usize::try_from(allowed).map_or(bytes.len(), |allowed| allowed.min(bytes.len()));
+        let length = usize::try_from(allowed).map_or(bytes.len(), |allowed| allowed.min(bytes.len()));
         let (now, later) = bytes.split_at(length);
         out.write(now).map_err(sentence)?;
         bytes = later;

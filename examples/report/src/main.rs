@@ -45,11 +45,7 @@ fn run() -> Result<(), String> {
         println!("  {item}: {quantity}");
     }
     let size = report::write(&totals)?;
-    println!(
-        "wrote {}/{}, {size} bytes",
-        report::CONTAINER,
-        report::OBJECT
-    );
+    println!("wrote {}/{}, {size} bytes", report::CONTAINER, report::OBJECT);
     announcement::send(size)?;
     println!("announced on topic {}", announcement::TOPIC);
     Ok(())

@@ -22,9 +22,7 @@ pub fn write(totals: &BTreeMap<String, u64>) -> Result<u64, String> {
     let container = open()?;
     let value = OutgoingValue::new_outgoing_value();
     container.write_data(OBJECT, &value)?;
-    let out = value
-        .outgoing_value_write_body()
-        .map_err(|()| "the report takes no body")?;
+    let out = value.outgoing_value_write_body().map_err(|()| "the report takes no body")?;
     write_all(&out, report.as_bytes())?;
     // The stream is the value's child and has to go first. Before `finish`, nobody sees the report.
     drop(out);
@@ -43,11 +41,10 @@ fn open() -> Result<Container, String> {
 
 fn write_all(out: &OutputStream, bytes: &[u8]) -> Result<(), String> {
     for chunk in bytes.chunks(CHUNK) {
-        out.blocking_write_and_flush(chunk)
-            .map_err(|error| match error {
-                StreamError::Closed => "the report's body is closed".to_owned(),
-                StreamError::LastOperationFailed(error) => error.to_debug_string(),
-            })?;
+        out.blocking_write_and_flush(chunk).map_err(|error| match error {
+            StreamError::Closed => "the report's body is closed".to_owned(),
+            StreamError::LastOperationFailed(error) => error.to_debug_string(),
+        })?;
     }
     Ok(())
 }

@@ -5,12 +5,8 @@ use crate::wasi::keyvalue::store::{self, Error};
 use std::collections::BTreeMap;
 
 const BUCKET: &str = "sales";
-const SALES: [(&str, &str); 4] = [
-    ("sale/1", "apples=3"),
-    ("sale/2", "pears=2"),
-    ("sale/3", "apples=4"),
-    ("sale/4", "plums=12"),
-];
+const SALES: [(&str, &str); 4] =
+    [("sale/1", "apples=3"), ("sale/2", "pears=2"), ("sale/3", "apples=4"), ("sale/4", "plums=12")];
 
 /// Books the sales; how many there were. To book them again changes nothing.
 pub fn book() -> Result<usize, String> {
@@ -25,11 +21,7 @@ pub fn totals() -> Result<BTreeMap<String, u64>, String> {
     let keys = SALES.map(|(key, _)| key.to_owned());
     let bucket = store::open(BUCKET).map_err(sentence)?;
     let mut totals = BTreeMap::new();
-    for (key, value) in batch::get_many(&bucket, &keys)
-        .map_err(sentence)?
-        .into_iter()
-        .flatten()
-    {
+    for (key, value) in batch::get_many(&bucket, &keys).map_err(sentence)?.into_iter().flatten() {
         let sale = String::from_utf8_lossy(&value);
         let (item, quantity) = sale
             .split_once('=')

@@ -52,6 +52,10 @@ impl KeyValue for Buckets {
         let opened = self.opened.read().buckets.get(name).cloned();
         Ok(opened.unwrap_or_else(|| self.opened.write().find_or_make(name)))
     }
+
+    fn reads_at_once(&self) -> bool {
+        true
+    }
 }
 
 struct MemoryBucket {
@@ -67,7 +71,11 @@ fn entry(value: Bytes) -> Entry {
 #[async_trait]
 impl Bucket for MemoryBucket {
     async fn get(&self, key: &str) -> Result<Option<Entry>> {
-        Ok(self.entries.get(key))
+        Ok(self.entries.with(key, Entry::clone))
+    }
+
+    fn get_at_once(&self, key: &str) -> Result<Option<Bytes>> {
+        Ok(self.entries.with(key, |entry| entry.value.clone()))
     }
 
     async fn set(&self, key: &str, value: Bytes) -> Result<()> {

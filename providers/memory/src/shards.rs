@@ -1,9 +1,4 @@
-use std::{
-    array,
-    collections::BTreeMap,
-    hash::{DefaultHasher, Hash, Hasher},
-    ops::Bound,
-};
+use std::{array, collections::BTreeMap, ops::Bound};
 
 use parking_lot::{RwLock, RwLockWriteGuard};
 use slight_capabilities::{Cursor, Error, Page, Result};
@@ -33,11 +28,16 @@ impl<V> Default for Shards<V> {
 
 impl<V: Clone> Shards<V> {
     pub(crate) fn get(&self, name: &str) -> Option<V> {
-        self.shard(name).read().get(name).cloned()
+        self.with(name, V::clone)
     }
 }
 
 impl<V> Shards<V> {
+    /// What `read` makes of the value, if there is one.
+    pub(crate) fn with<T>(&self, name: &str, read: impl FnOnce(&V) -> T) -> Option<T> {
+        self.shard(name).read().get(name).map(read)
+    }
+
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.shard(name).read().contains_key(name)
     }
@@ -102,10 +102,7 @@ pub(crate) fn put<V>(names: &mut Names<V>, name: &str, value: V) {
 
 /// The same in every process, as cursors need: who chooses names to fill one shard only slows down that bucket's locks.
 fn shard_of(name: &str) -> usize {
-    let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
-    // The remainder of a division by 16 fits any usize.
-    (hasher.finish() % SHARDS as u64) as usize
+    crc32fast::hash(name.as_bytes()) as usize % SHARDS
 }
 
 fn last_name(scope: &[&str], cursor: &Cursor) -> Result<String> {

@@ -148,12 +148,19 @@ impl App {
         let shown = path.display().to_string();
         let bytes = fs::read(path).map_err(|reason| LoadError::Unreadable { path: shown.clone(), reason })?;
         check_kind(&bytes, &shown)?;
-        let mut engine = engine(limits, cache)?;
-        let mut component = compile(&engine, &bytes, &shown)?;
-        if component.resources_required().is_some_and(|needed| !engine::fits_pool(&needed)) {
-            engine = engine::engine_without_pool(cache)?;
-            component = compile(&engine, &bytes, &shown)?;
-        }
+        let pooled = engine(limits, cache)?;
+        // A component with more memories, tables or modules than a slot of the pool has is refused by the pool alone.
+        let (engine, component) = match Component::from_binary(&pooled, &bytes) {
+            Ok(component) => (pooled, component),
+            Err(_) => {
+                let engine = engine::engine_without_pool(cache)?;
+                let component = compile(&engine, &bytes, &shown)?;
+                tracing::warn!(
+                    "{shown} does not fit the pool of instances; they are allocated one by one, which is slower"
+                );
+                (engine, component)
+            }
+        };
         let ty = component.component_type();
         let imports = ty.imports(&engine).map(|(name, item)| import(name, &item.ty)).collect();
         let exports = ty.exports(&engine).map(|(name, _)| name.to_owned()).collect();

@@ -60,11 +60,6 @@ pub(crate) fn engine_without_pool(cache: &CodeCache) -> Result<Engine, LoadError
     unpooled_engine(open_cache(cache))
 }
 
-/// Whether a component that needs this fits the pool's slots.
-pub(crate) fn fits_pool(needed: &wasmtime::ResourcesRequired) -> bool {
-    needed.num_memories <= MEMORIES_PER_COMPONENT && needed.num_tables <= TABLES_PER_COMPONENT
-}
-
 fn unpooled_engine(cache: Option<Cache>) -> Result<Engine, LoadError> {
     let engine = Engine::new(&config(cache, None)).map_err(LoadError::Engine)?;
     start_epochs(&engine)?;
@@ -84,8 +79,8 @@ fn config(cache: Option<Cache>, pool: Option<PoolingAllocationConfig>) -> Config
 }
 
 fn pool(limits: &Limits) -> PoolingAllocationConfig {
-    // One slot more than may run at a time: a command runs beside the handlers.
-    let instances = u32::try_from(limits.concurrency).unwrap_or(u32::MAX).saturating_add(1);
+    // As many for requests as for messages, and one for a command.
+    let instances = u32::try_from(limits.concurrency).unwrap_or(u32::MAX).saturating_mul(2).saturating_add(1);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(MODULES_PER_COMPONENT))

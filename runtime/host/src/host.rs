@@ -35,6 +35,9 @@ pub struct Settings {
     pub subscriptions: Vec<Subscription>,
 }
 
+/// How long what guests wrote to standard output may take to be read at the end.
+const FLUSH: Duration = Duration::from_secs(1);
+
 /// Why an app ended other than by its own exit code.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
@@ -71,7 +74,7 @@ impl Host {
     /// # Errors
     /// When an import is not served, or the address is taken.
     pub fn new(app: &App, settings: Settings) -> Result<Self, HostError> {
-        let pre = link(app)?;
+        let pre = link(app, &settings.services)?;
         let shared = Arc::new(Shared::new(settings.services, settings.limits, settings.environment));
         let instances = Arc::new(Instances::new(pre, shared));
         let http = match app.has(Trigger::Http) {
@@ -117,6 +120,7 @@ impl Host {
         let shared = &self.instances.shared;
         drain(servers, &abandon, &shared.limits).await;
         shared.writes.finish(shared.limits.drain_timeout).await;
+        shared.consoles.flush(FLUSH).await;
         ended
     }
 }

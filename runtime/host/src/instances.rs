@@ -17,7 +17,8 @@ use crate::{
 pub(crate) struct Instances {
     pub pre: InstancePre<State>,
     pub shared: Arc<Shared>,
-    permits: Arc<Semaphore>,
+    requests: Arc<Semaphore>,
+    messages: Arc<Semaphore>,
     waiting: AtomicUsize,
     deadlines: Deadlines,
 }
@@ -34,7 +35,8 @@ impl Instances {
         let limits = &shared.limits;
         Self {
             pre,
-            permits: Arc::new(Semaphore::new(limits.concurrency)),
+            requests: Arc::new(Semaphore::new(limits.concurrency)),
+            messages: Arc::new(Semaphore::new(limits.concurrency)),
             waiting: AtomicUsize::new(0),
             deadlines: Deadlines::new(limits.timeout),
             shared,
@@ -46,34 +48,44 @@ impl Instances {
         self.deadlines.begin()
     }
 
-    /// Waits for the right to run an instance, in a bounded queue and no longer than the deadline.
+    /// Waits for the right to serve a request, in a bounded queue and no longer than the deadline.
     pub async fn admit(&self, deadline: &Deadline) -> Result<Permit, Overloaded> {
-        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+        if let Ok(permit) = self.requests.clone().try_acquire_owned() {
             return Ok(Arc::new(permit));
         }
         let _place = Place::take(&self.waiting, self.shared.limits.queue)?;
         tokio::select! {
-            permit = self.permits.clone().acquire_owned() => permit.map(Arc::new).map_err(|_| Overloaded),
+            permit = self.requests.clone().acquire_owned() => permit.map(Arc::new).map_err(|_| Overloaded),
             () = deadline.clone().passed() => Err(Overloaded),
         }
     }
 
-    /// Waits for the right to run an instance, for as long as it takes: for those who can wait, as messages can.
-    pub async fn admit_patiently(&self) -> Result<Permit, Overloaded> {
-        self.permits.clone().acquire_owned().await.map(Arc::new).map_err(|_| Overloaded)
+    /// Waits for the right to handle a message, for as long as it takes. Messages have places of their own: a request
+    /// that waits for the reply to a message must not hold the place of its handler.
+    pub async fn admit_message(&self) -> Result<Permit, Overloaded> {
+        self.messages.clone().acquire_owned().await.map(Arc::new).map_err(|_| Overloaded)
     }
 
     /// A store for one fresh instance, with every limit set.
     ///
     /// A guest yields with every epoch, so whoever awaits it can stop at the deadline.
     pub fn store(&self) -> Result<Store<State>> {
-        let mut store = Store::new(self.pre.engine(), State::new(self.shared.clone())?);
+        Ok(self.limited(State::new(self.shared.clone())?))
+    }
+
+    /// The same for the command.
+    pub fn command_store(&self) -> Result<Store<State>> {
+        Ok(self.limited(State::of_command(self.shared.clone())?))
+    }
+
+    fn limited(&self, state: State) -> Store<State> {
+        let mut store = Store::new(self.pre.engine(), state);
         store.limiter(|state| &mut state.memory);
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
         // What a guest passes in one call is copied before the host sees it.
         store.set_hostcall_fuel(self.shared.limits.largest_argument());
-        Ok(store)
+        store
     }
 }
 

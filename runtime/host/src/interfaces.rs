@@ -117,7 +117,8 @@ pub fn nearest(import: &str) -> Option<String> {
     let names = SERVED.iter().flat_map(|served| {
         served.interfaces.iter().map(|name| format!("{}/{name}@{}", served.name, served.full_version()))
     });
-    let nearest = names.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    // Among equals the first holds: the table begins with what new guests should use.
+    let nearest = names.rev().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
     (likeness(&nearest) >= ALIKE).then_some(nearest)
 }
 

@@ -7,6 +7,7 @@ mod app;
 mod bindings;
 mod blob;
 mod config;
+mod console;
 mod deadlines;
 mod engine;
 mod failure;

@@ -6,7 +6,7 @@ use wasmtime::{
 };
 
 use crate::{
-    App, LoadError,
+    App, LoadError, Services,
     bindings::wasi,
     key_value::{link_get, link_pairs},
     state::State,
@@ -16,20 +16,20 @@ use crate::{
 ///
 /// # Errors
 /// `Unserved`, or `Mismatch` where an interface has another shape than the one that is served.
-pub(crate) fn link(app: &App) -> Result<InstancePre<State>, LoadError> {
+pub(crate) fn link(app: &App, services: &Services) -> Result<InstancePre<State>, LoadError> {
     app.check()?;
-    let linked = linker(app).and_then(|linker| linker.instantiate_pre(&app.component));
+    let linked = linker(app, services).and_then(|linker| linker.instantiate_pre(&app.component));
     linked.map_err(|error| LoadError::Mismatch { path: app.path().to_owned(), message: format!("{error:#}") })
 }
 
-fn linker(app: &App) -> Result<Linker<State>> {
+fn linker(app: &App, services: &Services) -> Result<Linker<State>> {
     let mut linker = Linker::new(&app.engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     add_capabilities(&mut linker)?;
-    link_get(&mut linker)?;
+    link_get(&mut linker, services)?;
     link_pairs(&mut linker, &app.engine, &app.component)?;
     Ok(linker)
 }

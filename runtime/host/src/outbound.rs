@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
+use bytes::Bytes;
 use http::uri::Scheme;
+use http_body::Body;
+use http_body_util::{BodyExt, Limited};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 /// Decides by scheme, host and port where outgoing HTTP requests may go. By default: nowhere.
@@ -33,18 +36,22 @@ impl fmt::Debug for OutboundPolicy {
 type Sent = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
 
 /// Checks each outgoing request before it is sent.
-pub(crate) struct Outbound(OutboundPolicy);
+pub(crate) struct Outbound {
+    policy: OutboundPolicy,
+    /// The largest response, in bytes.
+    limit: u64,
+}
 
 impl Outbound {
-    pub fn new(policy: OutboundPolicy) -> Self {
-        Self(policy)
+    pub fn new(policy: OutboundPolicy, limit: u64) -> Self {
+        Self { policy, limit }
     }
 
     fn check(&self, request: &http::Request<WasiBody>) -> Result<(), Error> {
         let uri = request.uri();
         let scheme = uri.scheme().unwrap_or(&Scheme::HTTPS).as_str();
         let Some(host) = uri.host() else { return Err(Error::HttpRequestUriInvalid) };
-        if (self.0.0)(scheme, host, uri.port_u16()) {
+        if (self.policy.0)(scheme, host, uri.port_u16()) {
             return Ok(());
         }
         let port = uri.port_u16().map_or(String::new(), |port| format!(":{port}"));
@@ -66,10 +73,22 @@ impl WasiHttpHooks for Outbound {
         if let Err(error) = self.check(&request) {
             return Box::new(std::future::ready(Err(error)));
         }
+        let limit = self.limit;
         Box::new(async move {
             let (response, io) = wasmtime_wasi_http::default_send_request(request, options).await?;
-            let response = response.map(http_body_util::BodyExt::boxed_unsync);
+            let response = response.map(|body| limited(body, limit).boxed_unsync());
             Ok((response, Box::new(io) as Box<dyn Future<Output = _> + Send>))
         })
     }
+}
+
+/// The body of a response, which ends with an error after `limit` bytes.
+fn limited<B>(body: B, limit: u64) -> impl Body<Data = Bytes, Error = Error> + Send + 'static
+where
+    B: Body<Data = Bytes, Error = Error> + Send + 'static,
+{
+    Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX)).map_err(move |error| match error.downcast() {
+        Ok(error) => *error,
+        Err(_) => Error::HttpResponseBodySize(Some(limit)),
+    })
 }

@@ -2,8 +2,9 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use slight_capabilities::{Error, Result};
 use wasmtime::{
-    ResourceLimiter, StoreLimits, StoreLimitsBuilder,
+    ResourceLimiter,
     component::{Resource, ResourceTable, ResourceTableError},
+    error::Context as _,
 };
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -11,6 +12,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::{
     Limits, Services,
     blob::Writes,
+    console::Consoles,
     guard::{self, Call},
     key_value::Cursors,
     messaging::Inboxes,
@@ -52,6 +54,8 @@ pub(crate) struct Shared {
     pub inboxes: Inboxes,
     /// Blob writes in flight, to be waited for at shutdown.
     pub writes: Writes,
+    /// Where instances that serve write their output.
+    pub consoles: Consoles,
 }
 
 impl Shared {
@@ -63,6 +67,7 @@ impl Shared {
             cursors: Cursors::default(),
             inboxes: Inboxes::default(),
             writes: Writes::default(),
+            consoles: Consoles::default(),
         }
     }
 
@@ -83,21 +88,37 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// A state for a new instance.
+    /// A state for a new instance that serves.
     ///
     /// # Errors
     /// When a mounted directory cannot be opened.
     pub fn new(shared: Arc<Shared>) -> wasmtime::Result<Self> {
+        let mut wasi = wasi_context(&shared.environment)?;
+        wasi.stdout(shared.consoles.stdout.clone()).stderr(shared.consoles.stderr.clone());
+        Ok(Self::with(shared, wasi.build()))
+    }
+
+    /// A state for a command, which has the standard streams of the process to itself.
+    ///
+    /// # Errors
+    /// When a mounted directory cannot be opened.
+    pub fn of_command(shared: Arc<Shared>) -> wasmtime::Result<Self> {
+        let mut wasi = wasi_context(&shared.environment)?;
+        wasi.inherit_stdio();
+        Ok(Self::with(shared, wasi.build()))
+    }
+
+    fn with(shared: Arc<Shared>, wasi: WasiCtx) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(shared.limits.handles);
-        Ok(Self {
+        Self {
             table,
             memory: MemoryLimiter::new(shared.limits.memory),
-            wasi: wasi_context(&shared.environment)?,
+            wasi,
             http: WasiHttpCtx::new(),
-            outbound: Outbound::new(shared.environment.http_outbound.clone()),
+            outbound: Outbound::new(shared.environment.http_outbound.clone(), shared.limits.body),
             shared,
-        })
+        }
     }
 
     /// Puts a resource into the guest's reach.
@@ -115,18 +136,19 @@ impl State {
     }
 }
 
-fn wasi_context(environment: &Environment) -> wasmtime::Result<WasiCtx> {
+fn wasi_context(environment: &Environment) -> wasmtime::Result<WasiCtxBuilder> {
     let mut builder = WasiCtxBuilder::new();
-    builder.inherit_stdio();
     builder.args(&environment.args);
     for (key, value) in &environment.env {
         builder.env(key, value);
     }
     for directory in &environment.files {
         let permissions = if directory.read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
-        builder.preopened_dir(&directory.host, &directory.guest, permissions)?;
+        builder
+            .preopened_dir(&directory.host, &directory.guest, permissions)
+            .with_context(|| format!("the directory {} cannot be mounted", directory.host.display()))?;
     }
-    Ok(builder.build())
+    Ok(builder)
 }
 
 impl WasiView for State {
@@ -142,32 +164,44 @@ impl WasiHttpView for State {
 }
 
 /// Refuses memory beyond the limit, and says so once: the trap that mostly follows in the guest does not.
+///
+/// The limit is for all that an instance has: its linear memories and its tables together.
 pub(crate) struct MemoryLimiter {
-    bytes: usize,
-    limits: StoreLimits,
+    limit: usize,
+    used: usize,
     refused: bool,
 }
 
 impl MemoryLimiter {
-    fn new(bytes: usize) -> Self {
-        Self { bytes, limits: StoreLimitsBuilder::new().memory_size(bytes).build(), refused: false }
+    fn new(limit: usize) -> Self {
+        Self { limit, used: 0, refused: false }
+    }
+
+    fn grow(&mut self, more: usize) -> bool {
+        let used = self.used.saturating_add(more);
+        if used <= self.limit {
+            self.used = used;
+            return true;
+        }
+        if !self.refused {
+            self.refused = true;
+            tracing::warn!(
+                "an instance asked for {used} bytes of memory and was refused: limits.memory is {}",
+                self.limit
+            );
+        }
+        false
     }
 }
 
 impl ResourceLimiter for MemoryLimiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let allowed = self.limits.memory_growing(current, desired, maximum)?;
-        if !allowed && !self.refused {
-            tracing::warn!(
-                "an instance asked for {desired} bytes of memory and was refused: limits.memory is {}",
-                self.bytes
-            );
-        }
-        self.refused |= !allowed;
-        Ok(allowed)
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.grow(desired.saturating_sub(current)))
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        self.limits.table_growing(current, desired, maximum)
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        /// What an element of a table takes at most.
+        const ELEMENT: usize = 16;
+        Ok(self.grow(desired.saturating_sub(current).saturating_mul(ELEMENT)))
     }
 }

@@ -5,7 +5,13 @@ use slight_capabilities::{Capability, ProviderKind, Routes};
 use slight_config::Config;
 use slight_runtime::{App, CodeCache, Import, Service, Trigger};
 
-use crate::{args, builtin, providers, run::check_subscriptions, settings};
+use crate::{
+    args, builtin,
+    output::{complain, print},
+    providers,
+    run::check_subscriptions,
+    settings,
+};
 
 /// `slight check`: prints a table, and what would keep the app from starting.
 pub async fn check(args: args::Check) -> Result<ExitCode> {
@@ -17,12 +23,12 @@ pub async fn check(args: args::Check) -> Result<ExitCode> {
     report.imports(&app, &config);
     report.triggers(&app, &config);
     report.providers(&app, &config, &kinds).await;
-    print!("{}", report.text);
+    print(&report.text)?;
     for problem in [app.check().err().map(anyhow::Error::from), check_subscriptions(&app, &config).err()] {
         report.problems.extend(problem.map(|problem| format!("{problem:#}")));
     }
     for problem in &report.problems {
-        eprintln!("error: {problem}");
+        complain(problem);
     }
     Ok(if report.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -4,6 +4,7 @@ mod args;
 mod builtin;
 mod check;
 mod logs;
+mod output;
 mod providers;
 mod run;
 mod settings;
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            output::complain(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -41,11 +42,6 @@ fn within_runtime(command: impl Future<Output = anyhow::Result<ExitCode>>) -> an
 }
 
 fn print_schema() -> anyhow::Result<ExitCode> {
-    use std::io::Write;
-    let schema = slight_config::schema(&builtin::kinds());
-    // A reader that has seen enough, such as `head`, is no failure.
-    match writeln!(std::io::stdout(), "{schema:#}") {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    output::print(&format!("{:#}\n", slight_config::schema(&builtin::kinds())))?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,19 +1,25 @@
 use tokio_util::sync::CancellationToken;
 
 /// A token that is cancelled by the first Ctrl-C or SIGTERM; the second ends the process at once.
+///
+/// Signals are received on a thread of their own, so that they are heard whatever the others do.
 pub fn stop_token() -> anyhow::Result<CancellationToken> {
     let stop = CancellationToken::new();
     let token = stop.clone();
-    let mut signals = Signals::new()?;
-    tokio::spawn(async move {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut signals = {
+        let _within = runtime.enter();
+        Signals::new()?
+    };
+    let listen = async move {
         let name = signals.next().await;
-        if !token.is_cancelled() {
-            tracing::info!("{name}: no new work is begun, what runs may finish; once more ends it at once");
-            token.cancel();
-        }
+        // Before anything that could wait, such as the log.
+        token.cancel();
+        tracing::info!("{name}: no new work is begun, what runs may finish; once more ends it at once");
         signals.next().await;
         std::process::exit(130);
-    });
+    };
+    std::thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(listen))?;
     Ok(stop)
 }
 

@@ -24,7 +24,9 @@ pub async fn run(args: &Args) -> Result<()> {
         let mut slight = Command::new(&args.slight);
         slight.env("SLIGHT_LOG", "info").args(["run", "--listen", "127.0.0.1:0"]).arg(&component);
         let mut wasmtime = Command::new(&args.wasmtime);
-        wasmtime.args(["serve", "--addr", "127.0.0.1:0", "--max-instance-reuse-count", "1"]).arg(&component);
+        wasmtime
+            .args(["serve", "-S", "cli", "--addr", "127.0.0.1:0", "--max-instance-reuse-count", "1"])
+            .arg(&component);
         let (slight, wasmtime) = (Server::start(slight).await?, Server::start(wasmtime).await?);
 
         let mut rounds = Rounds::default();

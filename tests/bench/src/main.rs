@@ -5,7 +5,7 @@ mod hello;
 mod rounds;
 mod server;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 
@@ -33,8 +33,17 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
-    hello::run(&args).await?;
-    get::run(&args).await
+async fn main() -> ExitCode {
+    match compare(&Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn compare(args: &Args) -> anyhow::Result<()> {
+    hello::run(args).await?;
+    get::run(args).await
 }

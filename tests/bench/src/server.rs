@@ -19,12 +19,14 @@ impl Server {
         let stderr = process.stderr.take().context("no stderr")?;
         let mut lines = BufReader::new(stderr).lines();
         let address = tokio::time::timeout(Duration::from_secs(60), async {
+            let mut said = Vec::new();
             while let Some(line) = lines.next_line().await? {
                 if let Some(address) = address(&line) {
                     return Ok(address);
                 }
+                said.push(line);
             }
-            bail!("the server ended before it served");
+            bail!("the server ended before it served: {}", said.join("\n"));
         })
         .await
         .context("the server does not serve")??;

@@ -24,7 +24,7 @@ impl CommandPre {
 /// # Errors
 /// When it traps, or cannot be instantiated.
 pub(crate) async fn run(instances: &Instances) -> Result<u8> {
-    let mut store = instances.store()?;
+    let mut store = instances.command_store()?;
     let ended = match CommandPre::new(instances.pre.clone())? {
         CommandPre::P2(pre) => {
             let command = pre.instantiate_async(&mut store).await?;

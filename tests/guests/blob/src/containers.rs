@@ -7,9 +7,7 @@ use serde_json::{Value, json};
 
 pub fn manage(method: &str, path: &[&str]) -> Result<Answer, String> {
     match (method, path) {
-        ("PUT", [name]) => {
-            blobstore::create_container(name).map(|_| Answer::text("ok").status(201))
-        }
+        ("PUT", [name]) => blobstore::create_container(name).map(|_| Answer::text("ok").status(201)),
         ("GET", [name]) => blobstore::container_exists(name).map(Answer::text),
         ("DELETE", [name]) => blobstore::delete_container(name).map(|()| Answer::text("ok")),
         ("GET", [name, "info"]) => info(name),
@@ -44,9 +42,7 @@ pub fn list(name: &str, request: &Request) -> Result<Answer, String> {
         names.extend(piece);
         (pieces, end) = (pieces + 1, ended);
     }
-    Ok(Answer::json(
-        &json!({ "names": names, "skipped": skipped, "pieces": pieces }),
-    ))
+    Ok(Answer::json(&json!({ "names": names, "skipped": skipped, "pieces": pieces })))
 }
 
 pub fn delete_object(container: &str, object: &str) -> Result<Answer, String> {
@@ -64,17 +60,10 @@ pub fn delete_objects(container: &str, body: &[u8]) -> Result<Answer, String> {
 }
 
 /// Copies or moves what `{"src": ["container", "object"], "dest": […]}` says.
-pub fn copy(
-    body: &[u8],
-    operation: fn(&ObjectId, &ObjectId) -> Result<(), String>,
-) -> Result<Answer, String> {
+pub fn copy(body: &[u8], operation: fn(&ObjectId, &ObjectId) -> Result<(), String>) -> Result<Answer, String> {
     let wanted: Value = serde_json::from_slice(body).unwrap_or_default();
-    let (Some(source), Some(destination)) = (object_id(&wanted["src"]), object_id(&wanted["dest"]))
-    else {
-        return Ok(
-            Answer::text("the body is not {\"src\": [container, object], \"dest\": […]}")
-                .status(400),
-        );
+    let (Some(source), Some(destination)) = (object_id(&wanted["src"]), object_id(&wanted["dest"])) else {
+        return Ok(Answer::text("the body is not {\"src\": [container, object], \"dest\": […]}").status(400));
     };
     operation(&source, &destination)?;
     Ok(Answer::text("ok"))

@@ -25,12 +25,8 @@ fn handle(request: Request) -> Answer {
         (_, ["containers", rest @ ..]) => containers::manage(&method, rest),
         ("GET", ["list", container]) => containers::list(container, &request),
         ("POST", ["delete", container]) => containers::delete_objects(container, &request.body()),
-        ("POST", ["copy"]) => {
-            containers::copy(&request.body(), wasi::blobstore::blobstore::copy_object)
-        }
-        ("POST", ["move"]) => {
-            containers::copy(&request.body(), wasi::blobstore::blobstore::move_object)
-        }
+        ("POST", ["copy"]) => containers::copy(&request.body(), wasi::blobstore::blobstore::copy_object),
+        ("POST", ["move"]) => containers::copy(&request.body(), wasi::blobstore::blobstore::move_object),
         ("PUT", ["objects", container, object]) => writing::upload(container, object, &request),
         ("POST", ["generate", container, object]) => writing::generate(container, object, &request),
         ("GET", ["objects", container, object]) => reading::download(container, object, &request),

@@ -35,9 +35,7 @@ pub fn digest(container: &str, object: &str, request: &Request) -> Result<Answer
 }
 
 pub fn exists(container: &str, object: &str) -> Result<Answer, String> {
-    blobstore::get_container(container)?
-        .has_object(object)
-        .map(Answer::text)
+    blobstore::get_container(container)?.has_object(object).map(Answer::text)
 }
 
 pub fn info(container: &str, object: &str) -> Result<Answer, String> {

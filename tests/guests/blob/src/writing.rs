@@ -10,9 +10,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// Streams the request's body into an object.
 pub fn upload(container: &str, object: &str, request: &Request) -> Result<Answer, String> {
-    write(container, object, request, |out| {
-        request.read_body(|chunk| write_all(out, chunk))
-    })?;
+    write(container, object, request, |out| request.read_body(|chunk| write_all(out, chunk)))?;
     Ok(Answer::text("ok").status(201))
 }
 
@@ -51,13 +49,9 @@ fn write(
     if order == "write-data-first" {
         write_data(&container, object, &value, request)?;
     }
-    let stream = value
-        .outgoing_value_write_body()
-        .map_err(|()| "write-body failed")?;
+    let stream = value.outgoing_value_write_body().map_err(|()| "write-body failed")?;
     if request.query("twice") == Some("write-body") {
-        value
-            .outgoing_value_write_body()
-            .map_err(|()| "the second write-body failed")?;
+        value.outgoing_value_write_body().map_err(|()| "the second write-body failed")?;
     }
     body(&stream)?;
     drop(stream);
@@ -70,17 +64,10 @@ fn write(
     }
 }
 
-fn write_data(
-    container: &Container,
-    object: &str,
-    value: &OutgoingValue,
-    request: &Request,
-) -> Result<(), String> {
+fn write_data(container: &Container, object: &str, value: &OutgoingValue, request: &Request) -> Result<(), String> {
     container.write_data(object, value)?;
     if request.query("twice") == Some("write-data") {
-        container
-            .write_data(object, value)
-            .map_err(|error| format!("the second write-data failed: {error}"))?;
+        container.write_data(object, value).map_err(|error| format!("the second write-data failed: {error}"))?;
     }
     Ok(())
 }

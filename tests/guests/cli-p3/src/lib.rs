@@ -10,10 +10,7 @@ impl wasip3::exports::cli::run::Guest for Command {
     async fn run() -> Result<(), ()> {
         // The first argument is the program's name.
         let arguments: Vec<String> = environment::get_arguments().into_iter().skip(1).collect();
-        let text: String = arguments
-            .iter()
-            .map(|argument| format!("{argument}\n"))
-            .collect();
+        let text: String = arguments.iter().map(|argument| format!("{argument}\n")).collect();
         let (mut out, contents) = wit_stream::new();
         let (written, ()) = join!(async { stdout::write_via_stream(contents).await }, async {
             out.write_all(text.into_bytes()).await;

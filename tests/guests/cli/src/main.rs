@@ -34,9 +34,7 @@ fn run(arguments: &[&str]) -> io::Result<ExitCode> {
         ["write", path, text] => fs::write(path, text)?,
         ["remove", path] => fs::remove_file(path)?,
         ["list", path] => list(path)?,
-        ["sleep", milliseconds] => {
-            thread::sleep(Duration::from_millis(milliseconds.parse().unwrap_or(0)))
-        }
+        ["sleep", milliseconds] => thread::sleep(Duration::from_millis(milliseconds.parse().unwrap_or(0))),
         ["clock"] => clock(),
         ["trap"] => panic!("asked to trap"),
         ["loop"] => loop {
@@ -52,23 +50,17 @@ fn run(arguments: &[&str]) -> io::Result<ExitCode> {
 }
 
 fn list(path: &str) -> io::Result<()> {
-    let names: io::Result<Vec<_>> = fs::read_dir(path)?
-        .map(|entry| Ok(entry?.file_name()))
-        .collect();
+    let names: io::Result<Vec<_>> = fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect();
     let mut names = names?;
     names.sort();
-    names
-        .iter()
-        .for_each(|name| println!("{}", name.to_string_lossy()));
+    names.iter().for_each(|name| println!("{}", name.to_string_lossy()));
     Ok(())
 }
 
 /// Prints the seconds since the epoch, and whether the monotonic clock moves forward.
 fn clock() {
     let start = Instant::now();
-    let seconds = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |time| time.as_secs());
+    let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs());
     println!("{seconds} {}", Instant::now() >= start);
 }
 

@@ -32,9 +32,7 @@ fn one(key: &str) -> Result<Answer, Error> {
 }
 
 fn all() -> Result<Answer, Error> {
-    let settings: Map<String, Value> = store::get_all()?
-        .into_iter()
-        .map(|(key, value)| (key, Value::String(value)))
-        .collect();
+    let settings: Map<String, Value> =
+        store::get_all()?.into_iter().map(|(key, value)| (key, Value::String(value))).collect();
     Ok(Answer::json(&Value::Object(settings)))
 }

@@ -7,10 +7,7 @@ struct Hello;
 
 impl wasip3::exports::http::handler::Guest for Hello {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
-        if request
-            .get_path_with_query()
-            .is_some_and(|path| path.starts_with("/echo"))
-        {
+        if request.get_path_with_query().is_some_and(|path| path.starts_with("/echo")) {
             return Ok(echo(request));
         }
         let (mut body, contents) = wit_stream::new();

@@ -1,8 +1,6 @@
 //! Answers every request with `hello`: the smallest HTTP guest, also for measurements.
 
-use wasip2::http::types::{
-    Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
-};
+use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 
 struct Hello;
 
@@ -12,9 +10,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Hello {
         let body = response.body().expect("the body is taken once");
         ResponseOutparam::set(out, Ok(response));
         let stream = body.write().expect("the stream is taken once");
-        stream
-            .blocking_write_and_flush(b"hello")
-            .expect("the client is there");
+        stream.blocking_write_and_flush(b"hello").expect("the client is there");
         drop(stream);
         OutgoingBody::finish(body, None).expect("the body is whole");
     }

@@ -20,10 +20,7 @@ fn handle(request: Request) -> Answer {
         ("PUT", ["kv", bucket, key]) => set(bucket, key, &request.body()),
         ("DELETE", ["kv", bucket, key]) => delete(bucket, key),
         ("GET", ["exists", bucket, key]) => exists(bucket, key),
-        ("GET", ["list", bucket]) => list(
-            bucket,
-            request.query("cursor").and_then(|text| text.parse().ok()),
-        ),
+        ("GET", ["list", bucket]) => list(bucket, request.query("cursor").and_then(|text| text.parse().ok())),
         ("POST", ["increment", bucket, key]) => increment(bucket, key, request.number("delta", 1)),
         ("POST", ["batch", bucket]) => run_batch(bucket, &request.body()),
         ("POST", ["time", bucket, key]) => time(bucket, key, request.number("times", 1000)),
@@ -64,9 +61,7 @@ fn exists(bucket: &str, key: &str) -> Result<Answer, store::Error> {
 
 fn list(bucket: &str, cursor: Option<u64>) -> Result<Answer, store::Error> {
     let page = store::open(bucket)?.list_keys(cursor)?;
-    Ok(Answer::json(
-        &json!({ "keys": page.keys, "cursor": page.cursor.map(|cursor| cursor.to_string()) }),
-    ))
+    Ok(Answer::json(&json!({ "keys": page.keys, "cursor": page.cursor.map(|cursor| cursor.to_string()) })))
 }
 
 fn increment(bucket: &str, key: &str, delta: u64) -> Result<Answer, store::Error> {
@@ -80,10 +75,8 @@ fn run_batch(bucket: &str, body: &[u8]) -> Result<Answer, store::Error> {
     };
     let bucket = store::open(bucket)?;
     if let Some(pairs) = wanted["set"].as_object() {
-        let pairs: Vec<(String, Vec<u8>)> = pairs
-            .iter()
-            .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().into()))
-            .collect();
+        let pairs: Vec<(String, Vec<u8>)> =
+            pairs.iter().map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().into())).collect();
         batch::set_many(&bucket, &pairs)?;
     }
     let mut found = Vec::new();
@@ -105,14 +98,10 @@ fn time(bucket: &str, key: &str, times: u32) -> Result<Answer, store::Error> {
     for _ in 0..times {
         bucket.get(key)?;
     }
-    Ok(Answer::text(
-        start.elapsed().as_nanos() / u128::from(times.max(1)),
-    ))
+    Ok(Answer::text(start.elapsed().as_nanos() / u128::from(times.max(1))))
 }
 
 fn strings(list: &Value) -> Vec<String> {
     let items = list.as_array().into_iter().flatten();
-    items
-        .filter_map(|item| item.as_str().map(str::to_owned))
-        .collect()
+    items.filter_map(|item| item.as_str().map(str::to_owned)).collect()
 }

@@ -11,10 +11,7 @@ wit_bindgen::generate!({
 });
 
 fn main() -> Result<(), store::Error> {
-    let rounds: u32 = std::env::args()
-        .nth(1)
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(1_000_000);
+    let rounds: u32 = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
     // The empty name is the one that every host takes.
     let bucket = store::open("")?;
     bucket.set("key", b"a value of 24 bytes, yes")?;
@@ -22,9 +19,6 @@ fn main() -> Result<(), store::Error> {
     for _ in 0..rounds {
         bucket.get("key")?;
     }
-    println!(
-        "{:.1}",
-        start.elapsed().as_nanos() as f64 / f64::from(rounds)
-    );
+    println!("{:.1}", start.elapsed().as_nanos() as f64 / f64::from(rounds));
     Ok(())
 }

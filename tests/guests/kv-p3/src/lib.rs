@@ -34,9 +34,7 @@ impl wasip3::exports::http::handler::Guest for KeyValue {
         let (trailers, no_trailers) = wit_future::new(|| Ok(None));
         let (response, _sent) = Response::new(Fields::new(), Some(contents), no_trailers);
         drop(trailers);
-        response
-            .set_status_code(status)
-            .map_err(|()| ErrorCode::InternalError(None))?;
+        response.set_status_code(status).map_err(|()| ErrorCode::InternalError(None))?;
         wasip3::wit_bindgen::spawn_local(async move {
             body.write_all(text).await;
         });
@@ -49,10 +47,7 @@ fn answer(target: &str) -> Result<Option<Vec<u8>>, store::Error> {
         Some((path, value)) => (path, Some(value)),
         None => (target, None),
     };
-    let (bucket, key) = path
-        .trim_start_matches('/')
-        .split_once('/')
-        .unwrap_or((path, ""));
+    let (bucket, key) = path.trim_start_matches('/').split_once('/').unwrap_or((path, ""));
     let bucket = store::open(bucket)?;
     if let Some(value) = value {
         bucket.set(key, value.as_bytes())?;

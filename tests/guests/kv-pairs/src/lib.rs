@@ -32,19 +32,14 @@ fn run_batch(bucket: &str, body: &[u8]) -> Result<Answer, store::Error> {
     };
     let bucket = store::open(bucket)?;
     if let Some(pairs) = wanted["set"].as_object() {
-        let pairs: Vec<(String, Vec<u8>)> = pairs
-            .iter()
-            .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().into()))
-            .collect();
+        let pairs: Vec<(String, Vec<u8>)> =
+            pairs.iter().map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().into())).collect();
         batch::set_many(&bucket, &pairs)?;
     }
     let mut found = Vec::new();
     if wanted["get"].is_array() {
         for (key, value) in batch::get_many(&bucket, &strings(&wanted["get"]))? {
-            found.push(json!([
-                key,
-                value.map(|value| String::from_utf8_lossy(&value).into_owned())
-            ]));
+            found.push(json!([key, value.map(|value| String::from_utf8_lossy(&value).into_owned())]));
         }
     }
     if wanted["delete"].is_array() {
@@ -55,7 +50,5 @@ fn run_batch(bucket: &str, body: &[u8]) -> Result<Answer, store::Error> {
 
 fn strings(list: &Value) -> Vec<String> {
     let items = list.as_array().into_iter().flatten();
-    items
-        .filter_map(|item| item.as_str().map(str::to_owned))
-        .collect()
+    items.filter_map(|item| item.as_str().map(str::to_owned)).collect()
 }

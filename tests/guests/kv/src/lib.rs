@@ -67,9 +67,7 @@ fn exists(bucket: &str, key: &str) -> Result<Answer, store::Error> {
 
 fn list(bucket: &str, cursor: Option<&str>) -> Result<Answer, store::Error> {
     let page = store::open(bucket)?.list_keys(cursor)?;
-    Ok(Answer::json(
-        &json!({ "keys": page.keys, "cursor": page.cursor }),
-    ))
+    Ok(Answer::json(&json!({ "keys": page.keys, "cursor": page.cursor })))
 }
 
 /// Follows the cursors to the end: all keys, and how many pages they came in.
@@ -115,10 +113,7 @@ fn swap(bucket: &str, key: &str, request: &Request) -> Result<Answer, store::Err
                 Some(Err(CasError::CasFailed(_))) => "cas-failed".into(),
                 Some(Err(CasError::StoreError(error))) => case(&error),
             };
-            Ok(Answer::json(
-                &json!({ "error": "cas-failed", "current": text(seen), "again": again }),
-            )
-            .status(409))
+            Ok(Answer::json(&json!({ "error": "cas-failed", "current": text(seen), "again": again })).status(409))
         }
     }
 }
@@ -145,10 +140,8 @@ fn run_batch(bucket: &str, body: &[u8]) -> Result<Answer, store::Error> {
     };
     let bucket = store::open(bucket)?;
     if let Some(pairs) = wanted["set"].as_object() {
-        let pairs: Vec<(String, Vec<u8>)> = pairs
-            .iter()
-            .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().into()))
-            .collect();
+        let pairs: Vec<(String, Vec<u8>)> =
+            pairs.iter().map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().into())).collect();
         batch::set_many(&bucket, &pairs)?;
     }
     let mut found = Vec::new();
@@ -170,16 +163,12 @@ fn time(bucket: &str, key: &str, times: u32) -> Result<Answer, store::Error> {
     for _ in 0..times {
         bucket.get(key)?;
     }
-    Ok(Answer::text(
-        start.elapsed().as_nanos() / u128::from(times.max(1)),
-    ))
+    Ok(Answer::text(start.elapsed().as_nanos() / u128::from(times.max(1))))
 }
 
 fn strings(list: &Value) -> Vec<String> {
     let items = list.as_array().into_iter().flatten();
-    items
-        .filter_map(|item| item.as_str().map(str::to_owned))
-        .collect()
+    items.filter_map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
 fn text(value: Option<Vec<u8>>) -> Option<String> {

@@ -26,10 +26,6 @@ fn handle(request: Request) -> Answer {
         _ => return Answer::not_found("no such level"),
     };
     let message = String::from_utf8_lossy(&request.body()).repeat(request.number("times", 1));
-    log(
-        level,
-        request.query("context").unwrap_or_default(),
-        &message,
-    );
+    log(level, request.query("context").unwrap_or_default(), &message);
     Answer::text("ok")
 }

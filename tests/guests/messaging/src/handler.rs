@@ -28,9 +28,7 @@ impl Guest for MessageHandler {
                 Ok(())
             }
             "reply" => reply(&message, argument.parse().unwrap_or(1)),
-            _ => Err(Error::Other(format!(
-                "the message asked for `{action}`, which nobody knows"
-            ))),
+            _ => Err(Error::Other(format!("the message asked for `{action}`, which nobody knows"))),
         }
     }
 }
@@ -48,10 +46,7 @@ fn reply(message: &Message, count: u32) -> Result<(), Error> {
 
 fn setting(message: &Message, name: &str) -> Option<String> {
     let metadata = message.metadata()?;
-    metadata
-        .into_iter()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value)
+    metadata.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
 fn failed(error: crate::wasi::keyvalue::store::Error) -> Error {

@@ -25,14 +25,8 @@ pub fn send(topic: &str, request: &Request) -> Result<&'static str, Error> {
 
 /// Sends the body as a request; the replies as a JSON list.
 pub fn ask(topic: &str, request: &Request) -> Answer {
-    let replies = Client::connect(request.query("client").unwrap_or_default()).and_then(|client| {
-        ask_for_replies(
-            &client,
-            topic,
-            &message(&request.body(), request),
-            options(request),
-        )
-    });
+    let replies = Client::connect(request.query("client").unwrap_or_default())
+        .and_then(|client| ask_for_replies(&client, topic, &message(&request.body(), request), options(request)));
     match replies {
         Ok(replies) => Answer::json(&Value::Array(replies.iter().map(describe).collect())),
         Err(error) => Answer::error(case(error)),
@@ -41,9 +35,7 @@ pub fn ask(topic: &str, request: &Request) -> Answer {
 
 /// `?timeout-ms=` and `?replies=`; none of them, no options.
 fn options(request: &Request) -> Option<RequestOptions> {
-    let timeout = request
-        .query("timeout-ms")
-        .and_then(|text| text.parse().ok());
+    let timeout = request.query("timeout-ms").and_then(|text| text.parse().ok());
     let replies = request.query("replies").and_then(|text| text.parse().ok());
     if timeout.is_none() && replies.is_none() {
         return None;

@@ -11,10 +11,7 @@ const BUCKET: &str = "default";
 pub fn keep(id: &str, message: &Message) -> Result<i64, store::Error> {
     let bucket = store::open(BUCKET)?;
     let count = atomics::increment(&bucket, &format!("deliveries/{id}"), 1)?;
-    bucket.set(
-        &format!("received/{id}"),
-        describe(message).to_string().as_bytes(),
-    )?;
+    bucket.set(&format!("received/{id}"), describe(message).to_string().as_bytes())?;
     Ok(count)
 }
 
@@ -49,10 +46,7 @@ fn everything() -> Result<serde_json::Map<String, Value>, store::Error> {
                 continue;
             };
             if let Some(value) = bucket.get(key)? {
-                messages.insert(
-                    id.to_owned(),
-                    serde_json::from_slice(&value).unwrap_or_default(),
-                );
+                messages.insert(id.to_owned(), serde_json::from_slice(&value).unwrap_or_default());
             }
         }
         cursor = page.cursor;

@@ -63,14 +63,8 @@ fn answer(request: Request) -> Answer {
             eprintln!("{}", request.query("text").unwrap_or_default());
             Answer::text("ok")
         }
-        ["env"] => Answer::json(&Value::Object(
-            std::env::vars()
-                .map(|(name, value)| (name, value.into()))
-                .collect(),
-        )),
-        ["read"] => Answer::of(std::fs::read_to_string(
-            request.query("path").unwrap_or_default(),
-        )),
+        ["env"] => Answer::json(&Value::Object(std::env::vars().map(|(name, value)| (name, value.into())).collect())),
+        ["read"] => Answer::of(std::fs::read_to_string(request.query("path").unwrap_or_default())),
         ["outbound"] => outbound::get(request.query("url").unwrap_or_default()),
         ["status", code] => Answer::text("as asked").status(code.parse().unwrap_or(200)),
         _ => Answer::not_found("no such path"),
@@ -144,11 +138,8 @@ fn digest(request: &Request) -> Answer {
 }
 
 fn describe(request: &Request) -> Answer {
-    let query: Map<String, Value> = request
-        .queries()
-        .iter()
-        .map(|(name, value)| (name.clone(), value.clone().into()))
-        .collect();
+    let query: Map<String, Value> =
+        request.queries().iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
     Answer::json(&json!({
         "method": request.method(),
         "scheme": request.scheme(),

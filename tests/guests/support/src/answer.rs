@@ -36,12 +36,7 @@ impl Answer {
 
     /// A body that `write` produces after the status and headers have left.
     pub fn stream(write: impl FnOnce(&ResponseBody) -> Result<(), String> + 'static) -> Self {
-        Self {
-            status: 200,
-            headers: Vec::new(),
-            body: Box::new(write),
-        }
-        .typed("application/octet-stream")
+        Self { status: 200, headers: Vec::new(), body: Box::new(write) }.typed("application/octet-stream")
     }
 
     /// 422 with the error's WIT case.

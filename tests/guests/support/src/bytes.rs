@@ -9,10 +9,7 @@ pub struct Digest {
 
 impl Default for Digest {
     fn default() -> Self {
-        Self {
-            hash: 0xcbf2_9ce4_8422_2325,
-            length: 0,
-        }
+        Self { hash: 0xcbf2_9ce4_8422_2325, length: 0 }
     }
 }
 

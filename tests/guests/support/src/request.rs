@@ -17,11 +17,7 @@ impl Request {
     pub fn new(inner: IncomingRequest) -> Self {
         let target = inner.path_with_query().unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        let segments = path
-            .trim_start_matches('/')
-            .split('/')
-            .map(decode)
-            .collect();
+        let segments = path.trim_start_matches('/').split('/').map(decode).collect();
         let query = query
             .split('&')
             .filter(|pair| !pair.is_empty())
@@ -30,11 +26,7 @@ impl Request {
                 (decode(name), decode(value))
             })
             .collect();
-        Self {
-            inner,
-            segments,
-            query,
-        }
+        Self { inner, segments, query }
     }
 
     /// The method in capitals, as in `GET`.
@@ -60,17 +52,12 @@ impl Request {
 
     /// The first value of a query parameter.
     pub fn query(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(found, _)| found == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
     /// A query parameter as a number; `default` if it is missing or is none.
     pub fn number<T: std::str::FromStr>(&self, name: &str, default: T) -> T {
-        self.query(name)
-            .and_then(|value| value.parse().ok())
-            .unwrap_or(default)
+        self.query(name).and_then(|value| value.parse().ok()).unwrap_or(default)
     }
 
     /// Every query parameter, in order.
@@ -81,18 +68,13 @@ impl Request {
     /// The first value of a header.
     pub fn header(&self, name: &str) -> Option<String> {
         let values = self.inner.headers().get(name);
-        values
-            .first()
-            .map(|value| String::from_utf8_lossy(value).into_owned())
+        values.first().map(|value| String::from_utf8_lossy(value).into_owned())
     }
 
     /// Every header, in the order the host has them.
     pub fn headers(&self) -> Vec<(String, String)> {
         let entries = self.inner.headers().entries();
-        entries
-            .into_iter()
-            .map(|(name, value)| (name, String::from_utf8_lossy(&value).into_owned()))
-            .collect()
+        entries.into_iter().map(|(name, value)| (name, String::from_utf8_lossy(&value).into_owned())).collect()
     }
 
     /// The scheme, as in `http`, if the host gives one.
@@ -121,14 +103,8 @@ impl Request {
     }
 
     /// Gives the body to `sink`, chunk by chunk as it arrives.
-    pub fn read_body(
-        &self,
-        mut sink: impl FnMut(&[u8]) -> Result<(), String>,
-    ) -> Result<(), String> {
-        let body = self
-            .inner
-            .consume()
-            .map_err(|()| "the body was already taken")?;
+    pub fn read_body(&self, mut sink: impl FnMut(&[u8]) -> Result<(), String>) -> Result<(), String> {
+        let body = self.inner.consume().map_err(|()| "the body was already taken")?;
         let stream = body.stream().map_err(|()| "the body was already taken")?;
         while let Some(chunk) = read_chunk(&stream)? {
             sink(&chunk)?;

@@ -31,9 +31,9 @@ pub(crate) fn too_large(limit: u64) -> Response<WasiBody> {
     answer(StatusCode::PAYLOAD_TOO_LARGE, &text)
 }
 
-/// 400: HTTP/1.1 requires a host.
+/// 400: a request is for one host.
 pub(crate) fn no_host() -> Response<WasiBody> {
-    answer(StatusCode::BAD_REQUEST, "The request has no Host header, or one that is not text.")
+    answer(StatusCode::BAD_REQUEST, "The request has no Host header, more than one, or one that is not valid.")
 }
 
 /// 500: the guest ended without a response.

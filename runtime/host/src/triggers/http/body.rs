@@ -10,9 +10,8 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use wasmtime_wasi_http::{Error, WasiBody};
-
-use crate::instances::Permit;
 
 /// Something about a body that whoever deals with its other end needs to know. Once set it stays.
 #[derive(Debug, Clone, Default)]
@@ -32,14 +31,10 @@ impl Flag {
 struct Limited<B> {
     body: B,
     left: u64,
+    limit: u64,
     /// Set when there is more than allowed.
     exceeded: Flag,
-    /// Set when the end of the body is not its end: whoever was writing it failed.
-    broken: Flag,
     error: fn(Option<u64>) -> Error,
-    limit: u64,
-    /// Given up when the body is done with: until then the invocation counts as running.
-    _permit: Option<Permit>,
 }
 
 /// The body of a request, of at most `limit` bytes.
@@ -49,14 +44,61 @@ where
     B::Error: Into<Error>,
 {
     let (body, error) = (body.map_err(Into::into), Error::HttpRequestBodySize);
-    Limited { body, left: limit, exceeded, broken: Flag::default(), error, limit, _permit: None }.boxed_unsync()
+    Limited { body, left: limit, limit, exceeded, error }.boxed_unsync()
 }
 
-/// The body of a response, of at most `limit` bytes. It ends with an error if the instance that wrote it was `broken`
-/// on the way: wasmtime-wasi-http ends it as if all of it had been written, and the client must not take that for whole.
-pub(crate) fn response_body(body: WasiBody, limit: u64, broken: Flag, permit: Permit) -> WasiBody {
+/// The body of a response, of at most `limit` bytes.
+///
+/// It ends with an error if the instance that wrote it was `broken` on the way: wasmtime-wasi-http ends it as if all of
+/// it had been written, and the client must not take that for whole.
+pub(crate) fn response_body(
+    body: WasiBody,
+    limit: u64,
+    request: String,
+    broken: Flag,
+    token: TaskTrackerToken,
+) -> WasiBody {
     let (exceeded, error) = (Flag::default(), Error::HttpResponseBodySize as fn(_) -> _);
-    Limited { body, left: limit, exceeded, broken, error, limit, _permit: Some(permit) }.boxed_unsync()
+    let body = Limited { body, left: limit, limit, exceeded: exceeded.clone(), error };
+    Answered { body, request, broken, exceeded, _token: token }.boxed_unsync()
+}
+
+/// What a guest answers, until it is sent.
+struct Answered {
+    body: Limited<WasiBody>,
+    /// Which request it answers, for the log.
+    request: String,
+    broken: Flag,
+    exceeded: Flag,
+    /// Says to the connection that a request is being answered.
+    _token: TaskTrackerToken,
+}
+
+impl Body for Answered {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let this = self.get_mut();
+        let frame = std::task::ready!(Pin::new(&mut this.body).poll_frame(cx));
+        if frame.is_none() && this.broken.get() {
+            return Poll::Ready(Some(Err(Error::HttpResponseIncomplete)));
+        }
+        if this.exceeded.get() {
+            let limit = this.body.limit;
+            tracing::warn!("the response to {} was cut off: it is larger than limits.body ({limit})", this.request);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        // Whether an end is one shows only when it is asked for.
+        false
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 impl<B: Body<Data = Bytes, Error = Error> + Unpin> Body for Limited<B> {
@@ -66,11 +108,7 @@ impl<B: Body<Data = Bytes, Error = Error> + Unpin> Body for Limited<B> {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
         let frame = std::task::ready!(Pin::new(&mut this.body).poll_frame(cx));
-        let frame = match frame {
-            Some(Ok(frame)) => frame,
-            None if this.broken.get() => return Poll::Ready(Some(Err(Error::HttpResponseIncomplete))),
-            ended => return Poll::Ready(ended),
-        };
+        let Some(Ok(frame)) = frame else { return Poll::Ready(frame) };
         let size = frame.data_ref().map_or(0, |data| data.len() as u64);
         match this.left.checked_sub(size) {
             Some(left) => {

@@ -1,6 +1,13 @@
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use http::{Request, Response, header};
+use http::{HeaderValue, Request, Response, Version, header, uri::Authority};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -10,7 +17,11 @@ use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::oneshot,
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_io_timeout::TimeoutStream;
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
+};
 use wasmtime_wasi_http::{
     WasiBody,
     handler::{ExpirationError, InstantiationError, ProxyHandler},
@@ -19,7 +30,7 @@ use wasmtime_wasi_http::{
 use super::{
     answer,
     body::{Flag, request_body, response_body},
-    worker::{Reuse, Ticket, Workers},
+    worker::{Failure, Reuse, Ticket, Workers},
 };
 use crate::{deadlines::Deadline, failure::describe, instances::Instances};
 
@@ -81,19 +92,24 @@ impl HttpServer {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!("a connection is served with delay: {error}");
         }
+        let requests = TaskTracker::new();
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new());
+        builder.http2().timer(TokioTimer::new());
         let service = service_fn(|request| {
-            let server = self.clone();
-            async move { Ok::<_, std::convert::Infallible>(server.respond(request).await) }
+            let (server, token) = (self.clone(), requests.token());
+            async move { Ok::<_, Infallible>(server.respond(request, token).await) }
         });
-        let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let stream = TokioIo::new(Box::pin(self.timed(stream)));
+        let mut connection = pin!(builder.serve_connection(stream, service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = stop.cancelled() => {
                 connection.as_mut().graceful_shutdown();
+                requests.close();
                 tokio::select! {
                     ended = connection => ended,
+                    () = answered(&requests) => return,
                     () = abandon.cancelled() => return,
                 }
             }
@@ -104,12 +120,24 @@ impl HttpServer {
         }
     }
 
-    async fn respond(self, request: Request<Incoming>) -> Response<WasiBody> {
+    /// A connection that ends by itself when the client neither reads what it is sent nor sends anything.
+    fn timed(&self, stream: TcpStream) -> TimeoutStream<TcpStream> {
+        /// How long a connection may be idle between requests.
+        const IDLE: Duration = Duration::from_secs(60);
+        let timeout = self.instances.shared.limits.timeout;
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(timeout));
+        // Also while a request is served nothing more may come from the client.
+        stream.set_read_timeout(Some(timeout.saturating_add(IDLE)));
+        stream
+    }
+
+    async fn respond(self, mut request: Request<Incoming>, token: TaskTrackerToken) -> Response<WasiBody> {
         let limit = self.instances.shared.limits.body;
         if hyper::body::Body::size_hint(request.body()).lower() > limit {
             return answer::too_large(limit);
         }
-        if !has_host(&request) {
+        if !check_host(&mut request) {
             return answer::no_host();
         }
         let deadline = self.instances.deadline();
@@ -117,17 +145,34 @@ impl HttpServer {
             tracing::warn!("a request was turned away with 503: limits.concurrency and limits.queue are used up");
             return answer::overloaded();
         };
-        let (exceeded, name) = (Flag::default(), name(&request));
+        let (exceeded, broken, name) = (Flag::default(), Flag::default(), name(&request));
+        let (waiting, mut failed) = oneshot::channel();
         let request = request.map(|body| request_body(body, limit, exceeded.clone()));
-        let (broken, (failure, failed)) = (Flag::default(), oneshot::channel());
-        let ticket = Ticket { deadline: deadline.clone(), broken: broken.clone(), failure, _permit: permit.clone() };
+        let failure = Failure { request: name.clone(), waiting: Mutex::new(Some(waiting)) };
+        let ticket = Ticket { deadline: deadline.clone(), broken: broken.clone(), failure, _permit: permit };
         match self.handle(ticket, request, &deadline).await {
-            Ok(response) => response.map(|body| response_body(body, limit, broken, permit)),
+            // Whatever the guest makes of a body that it could not read to its end.
+            Ok(_) if exceeded.get() => self.too_large(&name),
+            Ok(response) => {
+                // From here on the worker logs its failure itself; it may have told us meanwhile.
+                failed.close();
+                if let Ok(why) = failed.try_recv() {
+                    tracing::error!("the response to {name} was cut off: the component failed: {why}");
+                }
+                response.map(|body| response_body(body, limit, name, broken, token))
+            }
+            Err(_) if exceeded.get() => self.too_large(&name),
             Err(error) => {
                 let why = reason(error, failed).await;
-                self.explain(&why, &name, &exceeded, &deadline)
+                self.explain(&why, &name, &deadline)
             }
         }
+    }
+
+    fn too_large(&self, request: &str) -> Response<WasiBody> {
+        let limit = self.instances.shared.limits.body;
+        tracing::warn!("{request} was answered with 413: its body is larger than limits.body ({limit})");
+        answer::too_large(limit)
     }
 
     /// The worker ends at the deadline by itself; this is for a request that has no worker yet.
@@ -145,12 +190,8 @@ impl HttpServer {
         }
     }
 
-    fn explain(&self, why: &str, request: &str, exceeded: &Flag, deadline: &Deadline) -> Response<WasiBody> {
+    fn explain(&self, why: &str, request: &str, deadline: &Deadline) -> Response<WasiBody> {
         let limits = &self.instances.shared.limits;
-        if exceeded.get() {
-            tracing::warn!("{request} was answered with 413: its body is larger than limits.body ({})", limits.body);
-            return answer::too_large(limits.body);
-        }
         if deadline.is_past() {
             tracing::warn!("{request} was answered with 500: no response within limits.timeout ({:?})", limits.timeout);
             return answer::timed_out(limits.timeout);
@@ -174,9 +215,24 @@ async fn reason(error: wasmtime::Error, failed: oneshot::Receiver<String>) -> St
     format!("the component failed: {why}")
 }
 
-fn has_host<B>(request: &Request<B>) -> bool {
-    let host = request.headers().get(header::HOST);
-    request.uri().authority().is_some() || host.is_some_and(|host| host.to_str().is_ok())
+/// Waits until every request of a connection is answered, and a moment longer for the answers to be sent.
+async fn answered(requests: &TaskTracker) {
+    const MOMENT: Duration = Duration::from_secs(1);
+    requests.wait().await;
+    tokio::time::sleep(MOMENT).await;
+}
+
+/// Whether the request says in one valid way which host it is for. HTTP/1.0 need not: it is for whoever it reached.
+fn check_host<B>(request: &mut Request<B>) -> bool {
+    if request.version() == Version::HTTP_10 && !request.headers().contains_key(header::HOST) {
+        request.headers_mut().insert(header::HOST, HeaderValue::from_static("localhost"));
+    }
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (request.uri().authority(), hosts.next(), hosts.next()) {
+        (Some(_), ..) => true,
+        (None, Some(host), None) => Authority::try_from(host.as_bytes()).is_ok(),
+        _ => false,
+    }
 }
 
 /// The request in log lines: without its query, which may hold what should not be logged.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use tokio::{sync::oneshot, time::Sleep};
-use wasmtime::{Result, Store, StoreContextMut, component::GuestTaskId};
+use wasmtime::{Result, Store, StoreContextMut, bail, component::GuestTaskId};
 use wasmtime_wasi_http::{
     WasiHttpView,
     handler::{HandlerState, Instance, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus},
@@ -65,10 +65,25 @@ pub(crate) struct Ticket {
     pub deadline: Deadline,
     /// Set when the instance fails, before the bodies that it was writing end.
     pub broken: Flag,
-    /// Told why the instance failed; dropped when it is done with the request.
-    pub failure: oneshot::Sender<String>,
+    /// Told why the instance failed.
+    pub failure: Failure,
     /// Held until the instance is idle or gone: work that goes on after the response counts as running.
     pub _permit: Permit,
+}
+
+/// Why an instance failed: told to whoever waits for its response, or else to the log.
+pub(crate) struct Failure {
+    pub request: String,
+    pub waiting: Mutex<Option<oneshot::Sender<String>>>,
+}
+
+impl Failure {
+    fn set(&self, why: String) {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if waiting.is_none_or(|waiting| waiting.send(why.clone()).is_err()) {
+            tracing::error!("the response to {} was cut off: the component failed: {why}", self.request);
+        }
+    }
 }
 
 impl HandlerState for Workers {
@@ -77,21 +92,29 @@ impl HandlerState for Workers {
     type WorkerState = Worker;
 
     async fn instantiate(&self) -> Result<Instance<State, Expiration, Worker>> {
-        let mut store = self.instances.store()?;
-        let proxy = self.pre.instantiate_async(&mut store).await?;
-        let current = Arc::new(Mutex::new(None));
-        let expiration = Expiration { current: current.clone(), waiting: None, idle: None };
-        let state = Worker { reuse: self.reuse, current };
+        let (mut store, deadline) = (self.instances.store()?, self.instances.deadline());
+        let proxy = tokio::select! {
+            biased;
+            proxy = self.pre.instantiate_async(&mut store) => proxy?,
+            () = deadline.passed() => bail!("it did not start within limits.timeout"),
+        };
+        let tickets = Tickets::default();
+        let expiration = Expiration { tickets: tickets.clone(), waiting: None, idle: None };
+        let state = Worker { reuse: self.reuse, tickets };
         Ok(Instance { store, proxy, view: WasiHttpView::http, expiration, state })
     }
 }
 
-/// The ticket of the request accepted last.
-type Current = Arc<Mutex<Option<Ticket>>>;
+/// The tickets of the requests that the instance was given since it was idle.
+type Tickets = Arc<Mutex<Vec<Ticket>>>;
+
+fn take(tickets: &Tickets) -> Vec<Ticket> {
+    std::mem::take(&mut *tickets.lock().unwrap_or_else(PoisonError::into_inner))
+}
 
 pub(crate) struct Worker {
     reuse: Reuse,
-    current: Current,
+    tickets: Tickets,
 }
 
 impl WorkerState for Worker {
@@ -115,57 +138,64 @@ impl WorkerState for Worker {
         _task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         let passed = ticket.deadline.clone().passed();
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(ticket);
+        self.tickets.lock().unwrap_or_else(PoisonError::into_inner).push(ticket);
         Box::pin(passed)
     }
 
     fn drop(&self, store: Store<State>, result: Result<()>) {
-        let ticket = self.current.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Ticket { broken, failure, _permit, .. }) = ticket else { return };
-        if let Err(error) = result {
-            broken.set();
-            // Nobody listens when the response was on its way already.
-            if let Err(why) = failure.send(describe(&error)) {
-                tracing::error!("the component failed after its response had begun, which is cut off: {why}");
+        let tickets = take(&self.tickets);
+        let why = result.err().map(|error| describe(&error));
+        for ticket in &tickets {
+            if let Some(why) = &why {
+                ticket.broken.set();
+                ticket.failure.set(why.clone());
             }
         }
-        // The slot is free again before the next request may take it.
+        // Bodies end with the store, and the places are free once it is gone.
         drop(store);
+        drop(tickets);
     }
 }
 
-/// Ends a worker at the deadline of its request, or after a while without any.
+/// Ends a worker at the deadline of the request that it was given last, or after a while without any.
 pub(crate) struct Expiration {
-    current: Current,
-    waiting: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
+    tickets: Tickets,
+    /// The wait for a deadline, and how many requests there were when it began.
+    waiting: Option<(usize, Passing)>,
     idle: Option<Pin<Box<Sleep>>>,
+}
+
+type Passing = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
+
+impl Expiration {
+    fn poll_idle(&mut self, cx: &mut Context<'_>, since: Instant) -> Poll<()> {
+        // Nothing runs, so nothing takes a place.
+        self.waiting = None;
+        drop(take(&self.tickets));
+        let end = tokio::time::Instant::from_std(since + IDLE);
+        let idle = self.idle.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
+        if idle.deadline() != end {
+            idle.as_mut().reset(end);
+        }
+        idle.as_mut().poll(cx)
+    }
+
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(last) = tickets.last() else { return Poll::Pending };
+        if self.waiting.as_ref().is_none_or(|(count, _)| *count != tickets.len()) {
+            self.waiting = Some((tickets.len(), Box::pin(last.deadline.clone().passed())));
+        }
+        drop(tickets);
+        self.waiting.as_mut().map_or(Poll::Pending, |(_, passing)| passing.as_mut().poll(cx))
+    }
 }
 
 impl WorkerExpiration for Expiration {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, status: WorkerStatus, start: Instant) -> Poll<()> {
         match status {
-            WorkerStatus::Idle => {
-                self.waiting = None;
-                self.current.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let end = tokio::time::Instant::from_std(start + IDLE);
-                let idle = self.idle.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
-                if idle.deadline() != end {
-                    idle.as_mut().reset(end);
-                }
-                idle.as_mut().poll(cx)
-            }
-            WorkerStatus::Requests | WorkerStatus::PostReturn => {
-                let this = self.as_mut().get_mut();
-                if this.waiting.is_none() {
-                    let current = this.current.lock().unwrap_or_else(PoisonError::into_inner);
-                    let Some(ticket) = &*current else { return Poll::Pending };
-                    this.waiting = Some(Box::pin(ticket.deadline.clone().passed()));
-                }
-                match &mut this.waiting {
-                    Some(waiting) => waiting.as_mut().poll(cx),
-                    None => Poll::Pending,
-                }
-            }
+            WorkerStatus::Idle => self.poll_idle(cx, start),
+            WorkerStatus::Requests | WorkerStatus::PostReturn => self.poll_deadline(cx),
         }
     }
 }

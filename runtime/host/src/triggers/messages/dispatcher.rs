@@ -98,7 +98,10 @@ impl<H: Handler> Dispatcher<H> {
     async fn try_connect(&mut self) -> Option<Error> {
         if self.deliveries.is_none() {
             match self.source.subscribe(&self.shared).await {
-                Ok(deliveries) => self.deliveries = Some(deliveries),
+                Ok(deliveries) => {
+                    tracing::info!("receiving the messages of {}", self.source.describe());
+                    self.deliveries = Some(deliveries);
+                }
                 Err(error) => return Some(error),
             }
         }

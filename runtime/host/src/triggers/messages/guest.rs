@@ -39,7 +39,7 @@ impl Handler for Guest {
     type Place = Option<Permit>;
 
     async fn admit(&self) -> Option<Permit> {
-        self.instances.admit_patiently().await.ok()
+        self.instances.admit_message().await.ok()
     }
 
     async fn handle(self: Arc<Self>, place: Option<Permit>, message: Message) -> Result<(), String> {

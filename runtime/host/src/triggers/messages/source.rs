@@ -86,6 +86,11 @@ impl Source {
         QualifiedName::new(self.prefix.clone(), self.dead_letter_name(topic))
     }
 
+    /// The topics and the group, for the log.
+    pub fn describe(&self) -> String {
+        format!("{} in the group {:?}", self.topics.join(", "), self.group)
+    }
+
     /// Names a call for messages and logs.
     pub fn call<'a>(&'a self, operation: &'static str, target: &'a str) -> Call<'a> {
         Call { section: &self.backend.section, operation, target }
