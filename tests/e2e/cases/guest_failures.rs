@@ -40,7 +40,7 @@ async fn a_trap_in_the_middle_of_a_response_cuts_it_and_is_logged() {
         let body = http_body_util::BodyExt::collect(response.into_body()).await;
         assert!(body.is_err(), "a part must not look like the whole");
     }
-    let line = app.wait_for_log("after its response had begun").await;
+    let line = app.wait_for_log("the response to GET /trap-midway was cut off").await;
     assert!(line.contains("unreachable"), "the log must name the trap: {line}");
     is_well(&app).await;
 }
