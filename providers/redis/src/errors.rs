@@ -1,0 +1,81 @@
+use redis::{ErrorKind as Kind, RedisError, ServerErrorKind};
+use slight_capabilities::{Error, ErrorKind};
+
+/// Says what a failed command means to the caller: the one place where errors of the client become ours.
+///
+/// What the client or the server said goes into the log alone: it may name keys, users and addresses.
+pub(crate) fn error(error: RedisError, repeatable: bool) -> Error {
+    let (kind, message) = classify(&error, repeatable);
+    Error::new(kind, message).with_source(error)
+}
+
+/// Says why there is no connection. Whatever the reason, no command was sent.
+pub(crate) fn not_connected(address: &str, error: RedisError) -> Error {
+    let described = match classify(&error, true) {
+        (ErrorKind::Timeout, _) => {
+            Error::unavailable(format!("Redis at {address} cannot be reached: no answer in time"))
+        }
+        (ErrorKind::Unavailable, _) => Error::unavailable(format!("Redis at {address} cannot be reached")),
+        (kind, message) => Error::new(kind, format!("{message} (Redis at {address})")),
+    };
+    described.with_source(error)
+}
+
+/// An answer of another form than the command's.
+pub(crate) fn odd() -> Error {
+    Error::other(ODD)
+}
+
+const ODD: &str = "Redis answered in a way that was not understood";
+
+fn classify(error: &RedisError, repeatable: bool) -> (ErrorKind, &'static str) {
+    match error.kind() {
+        Kind::Io | Kind::Parse if error.is_connection_refusal() => UNREACHABLE,
+        Kind::Io if error.is_timeout() => LATE,
+        // The command may have arrived, and its answer been lost.
+        Kind::Io | Kind::Parse if repeatable => UNREACHABLE,
+        Kind::Io | Kind::Parse => LOST,
+        Kind::ClusterConnectionNotFound => UNREACHABLE,
+        Kind::AuthenticationFailed => DENIED,
+        Kind::InvalidClientConfig => (ErrorKind::Invalid, "the settings for Redis cannot be used"),
+        Kind::RESP3NotSupported => (ErrorKind::Invalid, "the server is older than Redis 6.2, and cannot be used"),
+        Kind::Server(kind) => server(kind, error.detail().unwrap_or_default()),
+        Kind::Extension => extension(error.code().unwrap_or_default()),
+        _ => (ErrorKind::Other, ODD),
+    }
+}
+
+const UNREACHABLE: (ErrorKind, &str) = (ErrorKind::Unavailable, "Redis cannot be reached");
+const LATE: (ErrorKind, &str) = (ErrorKind::Timeout, "Redis did not answer in time; the outcome is unknown");
+const LOST: (ErrorKind, &str) = (ErrorKind::Timeout, "the connection to Redis broke; the outcome is unknown");
+const DENIED: (ErrorKind, &str) =
+    (ErrorKind::Denied, "Redis refused the user name or the password, or the user may not do this");
+const NOT_READY: (ErrorKind, &str) = (ErrorKind::Unavailable, "Redis is starting, failing over or busy");
+
+fn server(kind: ServerErrorKind, detail: &str) -> (ErrorKind, &'static str) {
+    match kind {
+        ServerErrorKind::NoPerm => DENIED,
+        ServerErrorKind::BusyLoading
+        | ServerErrorKind::TryAgain
+        | ServerErrorKind::ClusterDown
+        | ServerErrorKind::MasterDown
+        | ServerErrorKind::ReadOnly => NOT_READY,
+        ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::CrossSlot => {
+            (ErrorKind::Unavailable, "Redis is part of a cluster that is changing, or `cluster = true` is missing")
+        }
+        _ if detail.contains("max number of clients") => (ErrorKind::Unavailable, "Redis has too many clients"),
+        _ => (ErrorKind::Other, "Redis refused the command"),
+    }
+}
+
+fn extension(code: &str) -> (ErrorKind, &'static str) {
+    match code {
+        "NOAUTH" | "WRONGPASS" => DENIED,
+        "WRONGTYPE" => (ErrorKind::Invalid, "the key in Redis holds something else than a value of ours"),
+        "OOM" => (ErrorKind::Unavailable, "Redis has reached its memory limit (maxmemory)"),
+        "MISCONF" => (ErrorKind::Unavailable, "Redis cannot write to its disk and takes no writes"),
+        "NOREPLICAS" => (ErrorKind::Unavailable, "Redis has fewer replicas than its settings ask for"),
+        "BUSY" | "UNBLOCKED" => NOT_READY,
+        _ => (ErrorKind::Other, "Redis refused the command"),
+    }
+}

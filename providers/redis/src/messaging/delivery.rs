@@ -1,0 +1,111 @@
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use slight_capabilities::{Delivery, Error, Message, Outcome, Result};
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+
+use super::{keys::GroupKeys, scripts};
+use crate::link::{Link, Lost};
+
+/// The longest that a retry waits.
+const MAX_RETRY: Duration = Duration::from_secs(3600);
+
+/// One message that is leased to this process.
+pub(super) struct RedisDelivery {
+    pub(super) link: Link,
+    pub(super) keys: Arc<GroupKeys>,
+    pub(super) id: String,
+    pub(super) count: u32,
+    pub(super) message: Message,
+    pub(super) visibility: Duration,
+    /// When the lease is over, by our clock; not before it is by the server's, as far as both run at the same speed.
+    pub(super) ends: Instant,
+    /// The room that it takes up in the subscription.
+    pub(super) _room: OwnedSemaphorePermit,
+}
+
+impl RedisDelivery {
+    /// True when the message may be with somebody else by now.
+    pub(super) fn is_over(&self) -> bool {
+        Instant::now() >= self.ends
+    }
+
+    /// Gives back what nobody has seen, as if it had never been taken.
+    pub(super) async fn give_back(self) {
+        // Where this fails, the lease ends by itself.
+        let _ = self.postpone(Duration::ZERO, "-1").await;
+    }
+
+    async fn postpone(&self, by: Duration, counted: &str) -> Result<()> {
+        self.run(&scripts::POSTPONE, &[&milliseconds(by), counted]).await
+    }
+
+    async fn run(&self, script: &crate::script::Script, arguments: &[&str]) -> Result<()> {
+        let count = self.count.to_string();
+        let arguments: Vec<_> = [self.id.as_str(), count.as_str()].iter().chain(arguments).copied().collect();
+        let held: bool = self.keys.run(&self.link, script, &arguments, Lost::Report).await?;
+        if held { Ok(()) } else { Err(self.lost()) }
+    }
+
+    fn lost(&self) -> Error {
+        Error::conflict(format!("the lease on a message of topic {:?} has ended", self.keys.topic_name))
+    }
+}
+
+#[async_trait]
+impl Delivery for RedisDelivery {
+    fn topic(&self) -> &str {
+        &self.keys.topic_name
+    }
+
+    fn message(&self) -> &Message {
+        &self.message
+    }
+
+    fn count(&self) -> u32 {
+        self.count
+    }
+
+    async fn extend(&mut self) -> Result<()> {
+        self.postpone(self.visibility, "0").await
+    }
+
+    async fn settle(self: Box<Self>, outcome: Outcome) -> Result<()> {
+        match outcome {
+            Outcome::Ack => self.run(&scripts::ACK, &[]).await,
+            Outcome::Retry { after } => self.postpone(whole_seconds(after), "0").await,
+        }
+    }
+}
+
+/// Milliseconds as the scripts take them: never 0 for a time that is not.
+pub(super) fn milliseconds(time: Duration) -> String {
+    time.as_nanos().div_ceil(1_000_000).to_string()
+}
+
+/// Rounded up, and at most [`MAX_RETRY`].
+fn whole_seconds(after: Duration) -> Duration {
+    let part = u64::from(after.subsec_nanos() > 0);
+    Duration::from_secs(after.as_secs().saturating_add(part)).min(MAX_RETRY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_wait_for_whole_seconds_and_at_most_an_hour() {
+        for (asked, seconds) in [(1, 1), (1000, 1), (1001, 2), (3_599_001, 3600), (7_200_000, 3600)] {
+            assert_eq!(whole_seconds(Duration::from_millis(asked)), Duration::from_secs(seconds));
+        }
+        assert_eq!(whole_seconds(Duration::MAX), MAX_RETRY);
+        assert_eq!(whole_seconds(Duration::ZERO), Duration::ZERO);
+    }
+
+    #[test]
+    fn milliseconds_are_rounded_up() {
+        assert_eq!(milliseconds(Duration::ZERO), "0");
+        assert_eq!(milliseconds(Duration::from_nanos(1)), "1");
+        assert_eq!(milliseconds(Duration::from_millis(2500)), "2500");
+    }
+}

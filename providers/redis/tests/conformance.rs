@@ -1,0 +1,65 @@
+//! The redis provider does what the contracts say: on Redis, on Valkey, and on a cluster.
+
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use serde_json::json;
+use slight_capabilities::Result;
+use slight_conformance::{Connection, Harness};
+use slight_provider_redis::kind;
+use slight_services::{Kind, REDIS, RedisCluster, VALKEY, shared_url};
+
+struct On(&'static Kind);
+
+#[async_trait]
+impl Harness for On {
+    async fn connect(&self) -> Result<Connection> {
+        match shared_url(self.0) {
+            Err(missing) => Ok(Connection::Missing(missing.to_string())),
+            Ok(url) => Ok(Connection::Ready(kind().connect(json!({ "url": url })).await?)),
+        }
+    }
+}
+
+/// One for both capabilities. Nothing drops it: its nodes end with the process.
+static CLUSTER: Mutex<Option<RedisCluster>> = Mutex::new(None);
+
+struct OnCluster;
+
+#[async_trait]
+impl Harness for OnCluster {
+    async fn connect(&self) -> Result<Connection> {
+        let url = {
+            let mut cluster = CLUSTER.lock().unwrap_or_else(PoisonError::into_inner);
+            if cluster.is_none() {
+                match RedisCluster::start(3) {
+                    Ok(started) => *cluster = Some(started),
+                    Err(missing) => return Ok(Connection::Missing(missing.to_string())),
+                }
+            }
+            cluster.as_ref().map(RedisCluster::url)
+        };
+        Ok(Connection::Ready(kind().connect(json!({ "url": url, "cluster": true })).await?))
+    }
+}
+
+mod redis {
+    use super::*;
+
+    slight_conformance::key_value!(On(&REDIS));
+    slight_conformance::messaging!(On(&REDIS));
+}
+
+mod valkey {
+    use super::*;
+
+    slight_conformance::key_value!(On(&VALKEY));
+    slight_conformance::messaging!(On(&VALKEY));
+}
+
+mod cluster {
+    use super::*;
+
+    slight_conformance::key_value!(OnCluster);
+    slight_conformance::messaging!(OnCluster);
+}

@@ -1,0 +1,86 @@
+use std::{net::TcpListener, time::Instant};
+
+use serde_json::json;
+use slight_capabilities::{Capability, ErrorKind};
+use slight_provider_redis::kind;
+use slight_services::{DEADLINE, free_port};
+
+use crate::support::{bucket, connect, eventually, provider, server};
+
+#[tokio::test]
+async fn an_eager_connection_that_fails_names_the_server_and_no_password() {
+    let url = format!("redis://user:hunter2@127.0.0.1:{}", free_port());
+    let error = kind().connect(json!({ "url": url })).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.message().contains("127.0.0.1:") && !error.message().contains("hunter2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_accepts_and_says_nothing_is_unavailable_in_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", silent.local_addr().unwrap());
+    let started = Instant::now();
+    let error = kind().connect(json!({ "url": url })).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_lazy_connection_is_made_when_the_server_is_there() {
+    let Some(mut server) = server(&[]) else { return };
+    server.stop();
+    let provider = provider(json!({ "url": server.url(), "connect": "lazy" })).await;
+    for capability in [Capability::KeyValue, Capability::Messaging] {
+        provider.prepare(capability).await.unwrap();
+    }
+    let bucket = bucket(&*provider).await;
+    assert_eq!(bucket.get("key").await.unwrap_err().kind(), ErrorKind::Unavailable);
+    server.restart();
+    // The first call after the outage, not the second.
+    bucket.set("key", "value".into()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_password_is_asked_for_and_given() {
+    let Some(server) = server(&["--requirepass", "hunter2"]) else { return };
+    for settings in [json!({ "url": server.url() }), json!({ "url": server.url(), "password": "wrong" })] {
+        let error = kind().connect(settings).await.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+    }
+    let port = server.port();
+    for settings in [
+        json!({ "url": server.url(), "password": "hunter2" }),
+        json!({ "url": server.url(), "username": "default", "password": "hunter2" }),
+        json!({ "url": format!("redis://:hunter2@127.0.0.1:{port}") }),
+    ] {
+        provider(settings).await.ping().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn locations_are_apart_on_one_server() {
+    let Some(server) = server(&[]) else { return };
+    let one = connect(&server).await;
+    let other = provider(json!({ "url": server.url(), "key-value": { "location": "elsewhere" } })).await;
+    bucket(&*one).await.set("key", "1".into()).await.unwrap();
+    assert!(!bucket(&*other).await.exists("key").await.unwrap());
+    assert!(bucket(&*connect(&server).await).await.exists("key").await.unwrap());
+}
+
+#[tokio::test]
+async fn connections_of_subscriptions_and_inboxes_close_with_them() {
+    let Some(server) = server(&[]) else { return };
+    let provider = connect(&server).await;
+    let messaging = crate::support::messaging(&*provider);
+    let mut redis = crate::support::redis(&server).await;
+    let mut clients = async || -> usize {
+        let list: String = redis::cmd("CLIENT").arg("LIST").query_async(&mut redis).await.unwrap();
+        list.lines().count()
+    };
+    let before = clients().await;
+    let member = crate::support::member(&*messaging, &["topic"], 10, DEADLINE).await;
+    let inbox = messaging.inbox().await.unwrap();
+    eventually("the member's connection", async || clients().await > before).await;
+    drop((member, inbox));
+    eventually("the end of the connections", async || clients().await == before).await;
+}

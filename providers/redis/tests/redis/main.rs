@@ -1,0 +1,21 @@
+//! What the redis provider does where the contracts leave it open, and when something fails.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "the helpers are part of the tests"
+)]
+
+mod cluster;
+mod connecting;
+mod encryption;
+mod listing;
+mod lost_answers;
+mod messages;
+mod outage;
+mod races;
+mod settings;
+mod support;
