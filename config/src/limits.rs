@@ -16,11 +16,11 @@ const GIB: u64 = MIB << 10;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Limits {
-    /// The most linear memory that one instance may have, in bytes.
+    /// The most that the memories and tables of one instance may take together, in bytes.
     #[serde(with = "size")]
     #[schemars(schema_with = "size::schema")]
     pub memory: u64,
-    /// How long one invocation (a request, a message) may take.
+    /// How long one invocation may take: a request until its response is sent, a message.
     #[serde(with = "duration")]
     #[schemars(schema_with = "duration::schema")]
     pub timeout: Duration,
@@ -28,10 +28,10 @@ pub struct Limits {
     #[serde(with = "duration")]
     #[schemars(schema_with = "duration::schema")]
     pub backend_timeout: Duration,
-    /// How many instances may run at a time.
+    /// How many requests may be served at a time; as many messages may be handled beside them.
     #[schemars(range(min = 1))]
     pub concurrency: u32,
-    /// How many invocations may wait for an instance. Beyond them, HTTP answers 503. With 0 nothing waits.
+    /// How many requests may wait for their turn. Beyond them, HTTP answers 503. With 0 nothing waits.
     pub queue: u32,
     /// How long running invocations may take to finish when slight is told to stop.
     #[serde(with = "duration")]

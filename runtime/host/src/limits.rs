@@ -3,13 +3,13 @@ use std::time::Duration;
 /// Bounds on what guests may use and on how long anything may take. Every one is on by default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Linear memory of one instance, in bytes.
+    /// Memories and tables of one instance together, in bytes.
     pub memory: usize,
     /// One invocation (a request, a message), from its arrival to its end.
     pub timeout: Duration,
     /// One call to a backend; for streams, each chunk.
     pub backend_timeout: Duration,
-    /// Instances at a time.
+    /// Requests served at a time; and as many messages handled.
     pub concurrency: usize,
     /// Requests waiting for an instance; one more is answered with 503.
     pub queue: usize,
