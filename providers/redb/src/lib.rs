@@ -1,0 +1,83 @@
+//! Key-value and messaging in one [redb](https://docs.rs/redb) file: durable, without a server.
+//!
+//! All writes go through one thread (`writer`) that puts whatever is waiting into one transaction, so that many
+//! writers share one sync of the disk. Reads see the last commit and wait for nobody. Nothing is kept in memory but
+//! redb's cache, who waits for messages, and the inboxes for replies.
+
+mod errors;
+mod key_value;
+mod messaging;
+mod settings;
+mod store;
+mod wakes;
+mod writer;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use slight_capabilities::{Capability, KeyValue, Messaging, Provider, ProviderKind, Result};
+
+pub use crate::settings::{KeyValueSettings, MessagingSettings, Settings};
+use crate::{key_value::Buckets, messaging::Topics, store::Store};
+
+/// What `slight` needs to know to offer this provider.
+pub fn kind() -> ProviderKind {
+    ProviderKind::new(
+        "redb",
+        "A database file of this machine: durable, transactional, no server.",
+        &[Capability::KeyValue, Capability::Messaging],
+        |settings: Settings| async { Ok(Arc::new(Redb::open(settings).await?) as Arc<dyn Provider>) },
+    )
+}
+
+/// One open database file. Dropping the last of its clones and of what it gave out closes the file, after the writes
+/// that were asked for.
+#[derive(Clone)]
+pub struct Redb {
+    store: Arc<Store>,
+    buckets: Arc<Buckets>,
+    topics: Arc<Topics>,
+    settings: Arc<Settings>,
+}
+
+impl Redb {
+    /// Opens the file, and makes it if any capability may make its location.
+    ///
+    /// # Errors
+    /// `Unavailable` when another process has the file open or it cannot be read, `NotFound` when it is missing and may
+    /// not be made, `Invalid` when it is not a redb file or a location has no name.
+    pub async fn open(settings: Settings) -> Result<Self> {
+        settings.check()?;
+        let may_create = settings.key_value.create || settings.messaging.create;
+        let store = Arc::new(Store::open(settings.path.clone(), may_create).await?);
+        Ok(Self {
+            buckets: Arc::new(Buckets::new(store.clone(), &settings.key_value.location)),
+            topics: Arc::new(Topics::new(store.clone(), &settings.messaging.location)),
+            store,
+            settings: Arc::new(settings),
+        })
+    }
+}
+
+#[async_trait]
+impl Provider for Redb {
+    fn key_value(&self) -> Option<Arc<dyn KeyValue>> {
+        Some(self.buckets.clone())
+    }
+
+    fn messaging(&self) -> Option<Arc<dyn Messaging>> {
+        Some(self.topics.clone())
+    }
+
+    async fn prepare(&self, capability: Capability) -> Result<()> {
+        match capability {
+            Capability::KeyValue => self.buckets.prepare(self.settings.key_value.create).await,
+            Capability::Messaging => self.topics.prepare(self.settings.messaging.create).await,
+            Capability::Blob => Ok(()),
+        }
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.store.read(|_| Ok(())).await
+    }
+}

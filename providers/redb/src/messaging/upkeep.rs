@@ -1,0 +1,103 @@
+//! What makes the tables ready, and clears away what is left in them.
+
+use redb::ReadableTable;
+use slight_capabilities::Result;
+
+use super::{
+    clock::{Clock, MAX_RETRY},
+    queues::Queues,
+    tables::{Tables, Waiting, first_ready, first_waiting},
+};
+use crate::{errors::Failure, writer::Changes};
+
+/// How many rows are changed by one write of a long task, so that others have their turn.
+const CHUNK: usize = 1000;
+
+impl Queues {
+    /// Makes the tables, and takes up what a process left that ended: its leases are void, and what it had not done of
+    /// deleting groups is done.
+    pub(super) async fn prepare(&self, create: bool) -> Result<()> {
+        if create {
+            self.write(0, |changes, tables, _| Ok(tables.create(changes.transaction)?)).await?;
+        } else {
+            let tables = self.tables.clone();
+            self.store.read(move |snapshot| Ok(_ = snapshot.open_table(tables.groups())?)).await?;
+        }
+        let mut from = Some((0, 0, 0));
+        while let Some(start) = from {
+            from = self.write(0, move |changes, tables, clock| void_leases(changes, tables, clock, start)).await?;
+        }
+        self.purge().await
+    }
+
+    pub(super) async fn delete_group(&self, topic: String, group: String) -> Result<()> {
+        let deleted = self.write(0, move |changes, tables, _| {
+            let mut groups = changes.transaction.open_table(tables.groups())?;
+            let Some(id) = groups.remove((&*topic, &*group))?.map(|id| id.value()) else {
+                changes.nothing_changed();
+                return Ok(false);
+            };
+            changes.transaction.open_table(tables.dropped())?.insert(id, ())?;
+            changes.wake(id);
+            Ok(true)
+        });
+        if deleted.await? { self.purge().await } else { Ok(()) }
+    }
+
+    /// Removes the messages of deleted groups, a bounded number at a time.
+    async fn purge(&self) -> Result<()> {
+        while self.write(0, |changes, tables, _| purge_some(changes, tables)).await? {}
+        Ok(())
+    }
+}
+
+/// Puts the leased among the next waiting in line; gives where to go on.
+fn void_leases(
+    changes: &mut Changes<'_>,
+    tables: &Tables,
+    clock: Clock,
+    start: Waiting,
+) -> Result<Option<Waiting>, Failure> {
+    let mut ready = changes.transaction.open_table(tables.ready())?;
+    let mut waiting = changes.transaction.open_table(tables.waiting())?;
+    let latest = clock.after(MAX_RETRY);
+    let found = first_waiting(&waiting, start..=(u64::MAX, u64::MAX, u64::MAX), CHUNK)?;
+    let next =
+        found.last().filter(|_| found.len() == CHUNK).map(|((group, due, number), _)| (*group, *due, number + 1));
+    for (key @ (group, due, _), (message, count, leased)) in found {
+        if leased {
+            waiting.remove(key)?;
+            ready.insert((group, changes.number()), (message, count))?;
+        } else if due > latest {
+            // The system's clock was set back since.
+            waiting.remove(key)?;
+            waiting.insert((group, latest, changes.number()), (message, count, false))?;
+        }
+    }
+    Ok(next)
+}
+
+/// Removes some messages of a deleted group; true if there may be more.
+fn purge_some(changes: &mut Changes<'_>, tables: &Tables) -> Result<bool, Failure> {
+    let mut dropped = changes.transaction.open_table(tables.dropped())?;
+    let Some(id) = dropped.first()?.map(|(id, _)| id.value()) else {
+        changes.nothing_changed();
+        return Ok(false);
+    };
+    let mut ready = changes.transaction.open_table(tables.ready())?;
+    let mut waiting = changes.transaction.open_table(tables.waiting())?;
+    let mut messages = Vec::new();
+    for (key, (message, _)) in first_ready(&ready, (id, 0)..=(id, u64::MAX), CHUNK)? {
+        ready.remove(key)?;
+        messages.push(message);
+    }
+    for (key, (message, ..)) in first_waiting(&waiting, (id, 0, 0)..=(id, u64::MAX, u64::MAX), CHUNK)? {
+        waiting.remove(key)?;
+        messages.push(message);
+    }
+    if messages.is_empty() {
+        dropped.remove(id)?;
+    }
+    tables.release(changes.transaction, messages)?;
+    Ok(true)
+}

@@ -1,0 +1,34 @@
+//! The redb provider does what the contracts say.
+
+#![allow(clippy::expect_used, reason = "the helpers are part of the tests")]
+
+use std::{path::PathBuf, sync::Arc};
+
+use async_trait::async_trait;
+use slight_capabilities::Result;
+use slight_conformance::{Connection, Harness};
+use slight_provider_redb::{KeyValueSettings, MessagingSettings, Redb, Settings};
+
+struct InFile(PathBuf);
+
+impl InFile {
+    fn new() -> Self {
+        // On the disk of the build, where syncing is real.
+        Self(slight_kill::scratch(env!("CARGO_TARGET_TMPDIR")).expect("a temporary directory"))
+    }
+}
+
+#[async_trait]
+impl Harness for InFile {
+    async fn connect(&self) -> Result<Connection> {
+        let settings = Settings {
+            path: self.0.join("data/slight.redb"),
+            key_value: KeyValueSettings::default(),
+            messaging: MessagingSettings::default(),
+        };
+        Ok(Connection::Ready(Arc::new(Redb::open(settings).await?)))
+    }
+}
+
+slight_conformance::key_value!(InFile::new());
+slight_conformance::messaging!(InFile::new());

@@ -1,0 +1,71 @@
+//! Key-value in a [sled](https://docs.rs/sled) database: a directory, without a server.
+//!
+//! sled itself syncs every half second. Here a write is acknowledged after a flush that began when it was made; one
+//! thread (`flusher`) flushes for all writes that wait.
+
+mod errors;
+mod flusher;
+mod key_value;
+mod settings;
+mod store;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use slight_capabilities::{Capability, KeyValue, Provider, ProviderKind, Result};
+
+pub use crate::settings::{KeyValueSettings, Settings};
+use crate::{key_value::Buckets, store::Store};
+
+/// What `slight` needs to know to offer this provider.
+pub fn kind() -> ProviderKind {
+    ProviderKind::new(
+        "sled",
+        "A sled database on this machine: durable, no server.",
+        &[Capability::KeyValue],
+        |settings: Settings| async { Ok(Arc::new(Sled::open(settings).await?) as Arc<dyn Provider>) },
+    )
+}
+
+/// One open database. Dropping the last of its clones and of the buckets that it gave out closes it.
+#[derive(Clone)]
+pub struct Sled {
+    store: Arc<Store>,
+    buckets: Arc<Buckets>,
+    settings: Arc<Settings>,
+}
+
+impl Sled {
+    /// Opens the database, and makes it if its location may be made.
+    ///
+    /// # Errors
+    /// `Unavailable` when another process has it open or it cannot be read, `NotFound` when it is missing and may not be
+    /// made, `Invalid` when the location has no name.
+    pub async fn open(settings: Settings) -> Result<Self> {
+        settings.check()?;
+        let store = Arc::new(Store::open(settings.path.clone(), settings.key_value.create).await?);
+        let buckets = Arc::new(Buckets::new(store.clone()));
+        Ok(Self { store, buckets, settings: Arc::new(settings) })
+    }
+}
+
+#[async_trait]
+impl Provider for Sled {
+    fn key_value(&self) -> Option<Arc<dyn KeyValue>> {
+        Some(self.buckets.clone())
+    }
+
+    async fn prepare(&self, capability: Capability) -> Result<()> {
+        match capability {
+            Capability::KeyValue => {
+                let KeyValueSettings { location, create } = &self.settings.key_value;
+                self.buckets.prepare(location, *create).await
+            }
+            Capability::Blob | Capability::Messaging => Ok(()),
+        }
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.store.read(|db| db.contains_key("").map(|_| ())).await
+    }
+}
