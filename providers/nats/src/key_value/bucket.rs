@@ -1,0 +1,167 @@
+use std::{collections::HashMap, sync::Arc};
+
+use async_nats::{HeaderMap, HeaderValue};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use slight_capabilities::{
+    Bucket, Cursor, Entry, Error, ErrorKind, Page, Result, Version, add_to_counter, decode_name, encode_name,
+};
+use tokio::time::{sleep, timeout};
+
+use super::counters::{Turns, jitter};
+use crate::{
+    link::{Call, Lost},
+    listing::{self, Listing},
+    location::Location,
+    stream::{Stored, is_marker},
+    target::RESPONSE,
+};
+
+const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
+
+/// What the headers of a swap take at most. A value that can be set can be swapped, so that all are limited by it.
+const HEADERS: usize = 128;
+
+/// How many requests of a batch are under way at the same time.
+const WINDOW: usize = 128;
+
+/// One bucket: each entry is the last message of a subject.
+pub(super) struct NatsBucket {
+    pub(super) location: Arc<Location>,
+    /// What the subjects begin with.
+    pub(super) prefix: String,
+    pub(super) turns: Arc<Turns>,
+}
+
+impl NatsBucket {
+    fn subject(&self, key: &str) -> String {
+        format!("{}{}", self.prefix, encode_name(key))
+    }
+
+    /// The entry with its sequence; the sequence alone, not 0, where a client of another kind has left a marker.
+    async fn read(&self, key: &str) -> Result<(u64, Option<Bytes>)> {
+        let stored = self.location.note(self.location.stream.last(&self.subject(key)).await)?;
+        Ok(stored.map_or((0, None), |stored| (stored.sequence, (!stored.is_marker).then_some(stored.data))))
+    }
+
+    async fn write(&self, key: &str, value: Bytes, expected: Option<u64>) -> Result<()> {
+        let stream = &self.location.stream;
+        let limit = stream.link.max_payload().await?.saturating_sub(HEADERS);
+        if value.len() > limit {
+            return Err(Error::too_large(format!("the value of key {key:?}"), value.len() as u64, limit as u64));
+        }
+        let headers = expected.map(|sequence| {
+            let mut headers = HeaderMap::new();
+            headers.insert(EXPECTED, HeaderValue::from(sequence));
+            headers
+        });
+        // A second attempt would not find what it expects, and report a conflict with itself.
+        let lost = if expected.is_some() { Lost::Report } else { Lost::SendAgain };
+        let call = Call { subject: self.subject(key), headers, payload: value };
+        self.location.note(stream.publish(&call, lost).await).map(drop)
+    }
+
+    async fn increment_once(&self, key: &str, delta: i64) -> Result<i64> {
+        let (sequence, value) = self.read(key).await?;
+        let sum = add_to_counter(key, value.as_deref(), delta)?;
+        self.write(key, sum.to_string().into(), Some(sequence)).await?;
+        Ok(sum)
+    }
+
+    async fn increment_in_turn(&self, key: &str, delta: i64) -> Result<i64> {
+        let _turn = self.turns.wait(&self.subject(key)).await;
+        for lost in 0.. {
+            match self.increment_once(key, delta).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => sleep(jitter(lost)).await,
+                result => return result,
+            }
+        }
+        Err(Error::other("the counter was tried too often"))
+    }
+
+    fn key(&self, subject: &str) -> Option<String> {
+        decode_name(subject.strip_prefix(&self.prefix)?)
+    }
+}
+
+fn conflict(key: &str) -> Error {
+    Error::conflict(format!("the entry {key:?} is not the one that was expected"))
+}
+
+#[async_trait]
+impl Bucket for NatsBucket {
+    async fn get(&self, key: &str) -> Result<Option<Entry>> {
+        let (sequence, value) = self.read(key).await?;
+        let version = Version(Bytes::copy_from_slice(&sequence.to_be_bytes()));
+        Ok(value.map(|value| Entry { value, version }))
+    }
+
+    async fn set(&self, key: &str, value: Bytes) -> Result<()> {
+        self.write(key, value, None).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<()> {
+        // Without a marker, which would stay for ever and be looked at by every listing.
+        self.location.note(self.location.stream.purge(&self.subject(key), None).await)
+    }
+
+    async fn keys(&self, cursor: Option<&Cursor>) -> Result<Page<String>> {
+        let listing = Listing {
+            scope: &["nats", &self.prefix],
+            filter: &format!("{}>", self.prefix),
+            headers_only: true,
+            name: &|message| if is_marker(message.headers.as_ref()) { None } else { self.key(&message.subject) },
+            name_of_stored: &|stored: &Stored| if stored.is_marker { None } else { self.key(&stored.subject) },
+        };
+        self.location.note(listing::page(&self.location.stream, &listing, cursor).await)
+    }
+
+    async fn swap(&self, key: &str, expected: Option<&Version>, value: Bytes) -> Result<()> {
+        let sequence = match expected {
+            Some(Version(version)) => u64::from_be_bytes(version.as_ref().try_into().map_err(|_| conflict(key))?),
+            None => 0,
+        };
+        match self.write(key, value.clone(), Some(sequence)).await {
+            Err(error) if error.kind() != ErrorKind::Conflict => Err(error),
+            Err(_) if expected.is_none() => match self.read(key).await? {
+                (marker @ 1.., None) => {
+                    self.write(key, value, Some(marker)).await.map_err(|error| match error.kind() {
+                        ErrorKind::Conflict => conflict(key),
+                        _ => error,
+                    })
+                }
+                _ => Err(conflict(key)),
+            },
+            Err(_) => Err(conflict(key)),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64> {
+        let incremented = timeout(RESPONSE, self.increment_in_turn(key, delta)).await;
+        incremented.unwrap_or_else(|_| {
+            Err(Error::timeout(format!(
+                "the counter {key:?} was not incremented in time, since others change it all the time; whether it was \
+                 is unknown"
+            )))
+        })
+    }
+
+    async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>> {
+        let reads = stream::iter(keys.to_vec()).map(|key| async move { Ok(self.read(&key).await?.1) });
+        reads.buffered(WINDOW).try_collect().await
+    }
+
+    async fn set_many(&self, entries: Vec<(String, Bytes)>) -> Result<()> {
+        // They are under way at the same time: of two values of a key the last one counts.
+        let last: HashMap<String, Bytes> = entries.into_iter().collect();
+        let writes = stream::iter(last).map(|(key, value)| async move { self.write(&key, value, None).await });
+        writes.buffer_unordered(WINDOW).try_collect().await
+    }
+
+    async fn delete_many(&self, keys: &[String]) -> Result<()> {
+        let deletes = stream::iter(keys.to_vec()).map(|key| async move { self.delete(&key).await });
+        deletes.buffer_unordered(WINDOW).try_collect().await
+    }
+}

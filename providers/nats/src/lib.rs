@@ -1,0 +1,81 @@
+//! Key-value, blob storage and messaging in NATS JetStream.
+//!
+//! One connection carries the calls of all guests. Whatever has to be one step on the server is a message that expects
+//! the last one of its subject. The page `docs/providers/nats.md` says how names map to streams and subjects, what is
+//! guaranteed, and what each call costs.
+
+mod errors;
+mod key_value;
+mod link;
+mod listing;
+mod location;
+mod pull;
+mod pulse;
+mod settings;
+mod stream;
+mod target;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::de::IgnoredAny;
+use serde_json::json;
+use slight_capabilities::{Capability, KeyValue, Provider, ProviderKind, Result};
+
+use crate::{
+    key_value::Buckets,
+    link::{Link, Lost},
+    settings::{Connect, Settings},
+};
+
+/// What `slight` needs to know to offer this provider.
+pub fn kind() -> ProviderKind {
+    ProviderKind::new(
+        "nats",
+        "NATS 2.10 and later with JetStream: single servers and clusters.",
+        &[Capability::KeyValue],
+        |settings: Settings| async move { Ok(Arc::new(Nats::connect(settings).await?) as Arc<dyn Provider>) },
+    )
+}
+
+/// One connected section.
+struct Nats {
+    link: Link,
+    lazy: bool,
+    buckets: Arc<Buckets>,
+}
+
+impl Nats {
+    async fn connect(settings: Settings) -> Result<Self> {
+        settings.check()?;
+        let link = Link::open(&settings).await?;
+        Ok(Self {
+            lazy: settings.connect == Connect::Lazy,
+            buckets: Arc::new(Buckets::new(&link, settings.key_value)),
+            link,
+        })
+    }
+}
+
+#[async_trait]
+impl Provider for Nats {
+    fn key_value(&self) -> Option<Arc<dyn KeyValue>> {
+        Some(self.buckets.clone())
+    }
+
+    async fn prepare(&self, capability: Capability) -> Result<()> {
+        if self.lazy {
+            // With the first use.
+            return Ok(());
+        }
+        match capability {
+            Capability::KeyValue => self.buckets.prepare().await,
+            Capability::Blob | Capability::Messaging => Ok(()),
+        }
+    }
+
+    async fn ping(&self) -> Result<()> {
+        let account = self.link.api::<IgnoredAny>("INFO", &json!({}), Lost::SendAgain).await?;
+        account.map(drop).map_err(|error| errors::refused("", error))
+    }
+}
