@@ -9,6 +9,7 @@ mod key_value;
 mod link;
 mod listing;
 mod location;
+mod messaging;
 mod pull;
 mod pulse;
 mod settings;
@@ -20,11 +21,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::de::IgnoredAny;
 use serde_json::json;
-use slight_capabilities::{Capability, KeyValue, Provider, ProviderKind, Result};
+use slight_capabilities::{Capability, KeyValue, Messaging, Provider, ProviderKind, Result};
 
 use crate::{
     key_value::Buckets,
     link::{Link, Lost},
+    messaging::Topics,
     settings::{Connect, Settings},
 };
 
@@ -33,7 +35,7 @@ pub fn kind() -> ProviderKind {
     ProviderKind::new(
         "nats",
         "NATS 2.10 and later with JetStream: single servers and clusters.",
-        &[Capability::KeyValue],
+        &[Capability::KeyValue, Capability::Messaging],
         |settings: Settings| async move { Ok(Arc::new(Nats::connect(settings).await?) as Arc<dyn Provider>) },
     )
 }
@@ -43,6 +45,7 @@ struct Nats {
     link: Link,
     lazy: bool,
     buckets: Arc<Buckets>,
+    topics: Arc<Topics>,
 }
 
 impl Nats {
@@ -52,6 +55,7 @@ impl Nats {
         Ok(Self {
             lazy: settings.connect == Connect::Lazy,
             buckets: Arc::new(Buckets::new(&link, settings.key_value)),
+            topics: Arc::new(Topics::new(&link, settings.messaging)),
             link,
         })
     }
@@ -63,6 +67,10 @@ impl Provider for Nats {
         Some(self.buckets.clone())
     }
 
+    fn messaging(&self) -> Option<Arc<dyn Messaging>> {
+        Some(self.topics.clone())
+    }
+
     async fn prepare(&self, capability: Capability) -> Result<()> {
         if self.lazy {
             // With the first use.
@@ -70,7 +78,8 @@ impl Provider for Nats {
         }
         match capability {
             Capability::KeyValue => self.buckets.prepare().await,
-            Capability::Blob | Capability::Messaging => Ok(()),
+            Capability::Messaging => self.topics.prepare().await,
+            Capability::Blob => Ok(()),
         }
     }
 

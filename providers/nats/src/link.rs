@@ -227,6 +227,13 @@ impl Link {
         Ok((subscriber, ready))
     }
 
+    /// Waits until the server has taken note of all that was sent before.
+    pub(crate) async fn round_trip(&self) -> Result<()> {
+        // Nobody listens there, which the server says at once.
+        let call = Call { subject: format!("_INBOX.{}", unique()), headers: None, payload: Bytes::new() };
+        self.ask(&call, Lost::SendAgain).await.map(drop)
+    }
+
     /// The largest message that the server takes, headers included.
     pub(crate) async fn max_payload(&self) -> Result<usize> {
         Ok(self.ready().await?.client.max_payload())

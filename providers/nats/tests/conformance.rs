@@ -20,3 +20,4 @@ impl Harness for Nats {
 }
 
 slight_conformance::key_value!(Nats);
+slight_conformance::messaging!(Nats);

@@ -1,0 +1,137 @@
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use slight_capabilities::{Delivery, Error, Message, Outcome, Result};
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+
+use super::group::{Group, LEASE};
+use crate::link::{Call, Link, Lost};
+
+/// The longest that a retry waits.
+const MAX_RETRY: Duration = Duration::from_secs(3600);
+
+/// One message that is leased to this process.
+pub(super) struct NatsDelivery {
+    pub(super) link: Link,
+    pub(super) group: Arc<Group>,
+    /// Where what becomes of it is told.
+    pub(super) reply: String,
+    pub(super) count: u32,
+    pub(super) message: Message,
+    pub(super) visibility: Duration,
+    /// When the lease is over, by our clock.
+    pub(super) ends: Instant,
+    /// The room that it takes up in the subscription.
+    pub(super) _room: OwnedSemaphorePermit,
+}
+
+impl NatsDelivery {
+    /// True when the message may be with somebody else by now.
+    pub(super) fn is_over(&self) -> bool {
+        Instant::now() >= self.ends
+    }
+
+    /// Asks for a lease of another length than the server gives by itself. Where this is lost, the message comes again
+    /// after that.
+    pub(super) async fn lease(&self) -> Result<()> {
+        if self.visibility == LEASE {
+            return Ok(());
+        }
+        self.link.tell(self.call(postponed(self.visibility))).await
+    }
+
+    /// Gives back what nobody has seen.
+    pub(super) async fn give_back(self) {
+        // Where this fails, the lease ends by itself.
+        let _ = self.link.tell(self.call(postponed(Duration::ZERO))).await;
+    }
+
+    fn call(&self, said: Bytes) -> Call {
+        Call { subject: self.reply.clone(), headers: None, payload: said }
+    }
+
+    /// Tells what becomes of the message; false where the group is no more.
+    async fn tell(&self, said: Bytes) -> Result<bool> {
+        Ok(self.link.ask(&self.call(said), Lost::SendAgain).await?.is_some())
+    }
+
+    fn lost(&self) -> Error {
+        Error::conflict(format!("the lease on a message of topic {:?} has ended", self.group.topic_name))
+    }
+}
+
+#[async_trait]
+impl Delivery for NatsDelivery {
+    fn topic(&self) -> &str {
+        &self.group.topic_name
+    }
+
+    fn message(&self) -> &Message {
+        &self.message
+    }
+
+    fn count(&self) -> u32 {
+        self.count
+    }
+
+    async fn extend(&mut self) -> Result<()> {
+        if self.is_over() {
+            return Err(self.lost());
+        }
+        let asked = Instant::now();
+        if !self.tell(postponed(self.visibility)).await? {
+            return Err(self.lost());
+        }
+        self.ends = asked + self.visibility;
+        Ok(())
+    }
+
+    async fn settle(self: Box<Self>, outcome: Outcome) -> Result<()> {
+        match outcome {
+            // It takes effect also where the lease has ended: then nobody needs to do it once more.
+            Outcome::Ack => self.tell(Bytes::from_static(b"+ACK")).await.map(drop),
+            // The message may be with somebody else, who must not lose it.
+            Outcome::Retry { .. } if self.is_over() => Err(self.lost()),
+            Outcome::Retry { after } => self.tell(postponed(whole_seconds(after))).await.map(drop),
+        }
+    }
+}
+
+/// What makes the server deliver a message again after `time`, and not before, unless it is acknowledged until then. The
+/// server's own way to prolong a lease knows one length for all.
+fn postponed(time: Duration) -> Bytes {
+    if time.is_zero() {
+        return Bytes::from_static(b"-NAK");
+    }
+    // The server calculates in 63 bits.
+    const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    format!("-NAK {{\"delay\":{}}}", time.min(FAR).as_nanos()).into()
+}
+
+/// Rounded up, and at most [`MAX_RETRY`].
+fn whole_seconds(after: Duration) -> Duration {
+    let part = u64::from(after.subsec_nanos() > 0);
+    Duration::from_secs(after.as_secs().saturating_add(part)).min(MAX_RETRY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_wait_for_whole_seconds_and_at_most_an_hour() {
+        for (asked, seconds) in [(1, 1), (1000, 1), (1001, 2), (3_599_001, 3600), (7_200_000, 3600)] {
+            assert_eq!(whole_seconds(Duration::from_millis(asked)), Duration::from_secs(seconds));
+        }
+        assert_eq!(whole_seconds(Duration::MAX), MAX_RETRY);
+        assert_eq!(whole_seconds(Duration::ZERO), Duration::ZERO);
+    }
+
+    #[test]
+    fn postponing_is_said_in_nanoseconds_that_the_server_can_hold() {
+        assert_eq!(postponed(Duration::ZERO), "-NAK");
+        assert_eq!(postponed(Duration::from_secs(2)), "-NAK {\"delay\":2000000000}");
+        assert_eq!(postponed(Duration::MAX), "-NAK {\"delay\":31536000000000000}");
+    }
+}

@@ -1,0 +1,96 @@
+//! How a message is written for NATS: the body as it is, and what else it has in headers, to be read by people as well.
+//!
+//! Headers hold no line breaks and no spaces around their values, and the client keeps their order only among those of
+//! one name. Hence names and values are written as a web form would (`a=1&b=two+words`): to at most three times their
+//! size, so that what is guaranteed to fit does.
+
+use async_nats::{HeaderMap, HeaderValue};
+use bytes::Bytes;
+use form_urlencoded::{Serializer, byte_serialize, parse};
+use slight_capabilities::{Message, ReplyTo};
+
+const CONTENT_TYPE: &str = "Content-Type";
+/// Instead of the former where it is no ordinary media type.
+const ODD_CONTENT_TYPE: &str = "Slight-Content-Type";
+const METADATA: &str = "Slight-Metadata";
+/// Where replies go.
+const REPLY: &str = "Slight-Reply-To";
+
+/// The headers and the body.
+pub(super) fn write(message: Message) -> (HeaderMap, Bytes) {
+    let mut headers = HeaderMap::new();
+    match &message.content_type {
+        Some(plain) if is_plain(plain) => headers.insert(CONTENT_TYPE, value(plain)),
+        Some(odd) => headers.insert(ODD_CONTENT_TYPE, value(&byte_serialize(odd.as_bytes()).collect::<String>())),
+        None => {}
+    }
+    if !message.metadata.is_empty() {
+        headers.insert(METADATA, value(&form(&message.metadata)));
+    }
+    if let Some(ReplyTo { inbox, correlation }) = message.reply_to {
+        headers.insert(REPLY, value(&form(&[(inbox, correlation)])));
+    }
+    (headers, message.data)
+}
+
+/// Reads what [`write()`] wrote. What another program has sent is read as far as it can be.
+pub(super) fn read(headers: Option<&HeaderMap>, data: Bytes) -> Message {
+    let text = |name: &str| headers?.get(name).map(|value| value.as_str());
+    let odd = text(ODD_CONTENT_TYPE).map(|odd| decoded(&format!("={odd}")).pop().unwrap_or_default().1);
+    let reply = text(REPLY).and_then(|reply| decoded(reply).pop());
+    Message {
+        data,
+        content_type: odd.or_else(|| text(CONTENT_TYPE).map(str::to_owned)),
+        metadata: text(METADATA).map(decoded).unwrap_or_default(),
+        reply_to: reply.map(|(inbox, correlation)| ReplyTo { inbox, correlation }),
+    }
+}
+
+fn form(pairs: &[(String, String)]) -> String {
+    Serializer::new(String::new()).extend_pairs(pairs).finish()
+}
+
+fn decoded(form: &str) -> Vec<(String, String)> {
+    parse(form.as_bytes()).into_owned().collect()
+}
+
+/// Neither empty nor with anything that a header changes.
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.trim() == text && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
+/// What is written here has no line break.
+fn value(text: &str) -> HeaderValue {
+    text.parse().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn comes_back(message: &Message) {
+        let (headers, data) = write(message.clone());
+        assert_eq!(&read(Some(&headers), data), message);
+    }
+
+    #[test]
+    fn every_part_comes_back() {
+        comes_back(&Message::default());
+        let pairs = [("", ""), ("a", "1"), ("a", "=&+%\r\n"), ("é🦀", " x "), ("", "=")];
+        comes_back(&Message {
+            data: Bytes::from_static(b"\0\r\n"),
+            content_type: Some("text/plain; charset=utf-8".into()),
+            metadata: pairs.map(|(name, value)| (name.into(), value.into())).to_vec(),
+            reply_to: Some(ReplyTo { inbox: "a".into(), correlation: "é*>\r\n&b=c".into() }),
+        });
+        for odd in ["", " ", "a\nb", " a", "é", "a&b=c+d", "%41"] {
+            comes_back(&Message { content_type: Some(odd.into()), ..Message::default() });
+        }
+        comes_back(&Message { metadata: vec![(String::new(), String::new())], ..Message::default() });
+    }
+
+    #[test]
+    fn a_message_without_headers_is_its_body() {
+        assert_eq!(read(None, "x".into()), Message { data: "x".into(), ..Message::default() });
+    }
+}
