@@ -14,6 +14,9 @@ pub(crate) fn check(node: &Node, schema: &Json, root: &Json, place: &Place, find
     if shape::is_secret(schema) {
         findings.hide(node);
     }
+    if shape::is_path(schema) {
+        findings.path(node);
+    }
     if !shape::takes_type(schema, node) {
         return wrong_type(node, schema, place, findings);
     }

@@ -171,16 +171,14 @@ impl Config {
     ) -> Result<Self, Mistakes> {
         // The schema is made from the same types, so a file that fits the one fits the other. serde's own sentence would
         // quote values, which may be secrets.
-        let file: File = serde_json::from_value(document.to_json()).map_err(|_| {
+        let file: File = serde_json::from_value(document.to_settings(source.dir, findings)).map_err(|_| {
             Mistake::of_file(source.name, "the file cannot be read as a whole, which is a bug in slight")
         })?;
-        let mut component = file.component;
-        component.files.iter_mut().for_each(|directory| directory.host = source.dir.join(&directory.host));
         Ok(Self {
             http: file.http,
             limits: file.limits,
-            component,
-            providers: sections(document.table(), kinds),
+            component: file.component,
+            providers: sections(document.table(), source.dir, kinds, findings),
             key_value: routes::key_value(file.key_value),
             blob: routes::blob(file.blob),
             groups: routes::groups(&file.messaging.routes),
@@ -202,12 +200,20 @@ fn check_all(document: &Node, source: &Source<'_>, kinds: &[ProviderKind], findi
         component::check_env(component, findings);
         files::check(component, source.dir, findings);
     }
+    if findings.has_paths() && source.dir.to_str().is_none() {
+        findings.mistake(0..0, "paths cannot start at the directory of this file, since its name is not UTF-8");
+    }
 }
 
-fn sections(file: Option<&Table>, kinds: &[ProviderKind]) -> BTreeMap<String, ProviderSection> {
+fn sections(
+    file: Option<&Table>,
+    dir: &Path,
+    kinds: &[ProviderKind],
+    findings: &Findings,
+) -> BTreeMap<String, ProviderSection> {
     let memory = kinds.iter().any(|kind| kind.name == MEMORY).then(|| (MEMORY.to_owned(), ProviderSection::memory()));
     let declared = file.and_then(|file| file.table("providers")).into_iter().flat_map(|table| &table.entries);
-    let declared = declared.map(|section| (section.key.clone(), providers::section(section)));
+    let declared = declared.map(|section| (section.key.clone(), providers::section(section, dir, findings)));
     memory.into_iter().chain(declared).collect()
 }
 

@@ -1,4 +1,4 @@
-use std::ops::Range;
+use std::{ops::Range, path::Path};
 
 use serde_json::Value as Json;
 use toml::{
@@ -102,9 +102,17 @@ impl Node {
         }
     }
 
-    /// The value with references replaced, for the settings types.
+    /// The value with references replaced.
     pub fn to_json(&self) -> Json {
         self.json(&|text, _| text.resolved.clone().unwrap_or_default())
+    }
+
+    /// The same for the settings types: relative paths start at `dir`.
+    pub fn to_settings(&self, dir: &Path, findings: &Findings) -> Json {
+        self.json(&|text, node| {
+            let text = text.resolved.clone().unwrap_or_default();
+            if findings.is_path(node) { dir.join(text).to_string_lossy().into_owned() } else { text }
+        })
     }
 
     /// The value as the file writes it, with hidden values masked, for `Debug`.

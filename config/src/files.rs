@@ -18,6 +18,7 @@ pub struct Directory {
     /// The absolute path that the guest sees.
     pub guest: String,
     /// The directory on the host. A relative path starts at the directory of this file.
+    #[schemars(extend("format" = "path"))]
     pub host: PathBuf,
     /// Whether the guest may only read.
     #[serde(default)]

@@ -10,12 +10,14 @@ use crate::{
 /// A longer line is not shown below a mistake: it would wrap, and the caret would point nowhere.
 const LONGEST_EXCERPT: usize = 160;
 
-/// What has been found in a file so far: mistakes, and which of its values must not be shown.
+/// What has been found in a file so far: mistakes, which of its values must not be shown, and which are paths.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     mistakes: Vec<(Range<usize>, String)>,
     /// Start and end of each.
     hidden: BTreeSet<(usize, usize)>,
+    /// Start and end of each.
+    paths: BTreeSet<(usize, usize)>,
 }
 
 impl Findings {
@@ -45,6 +47,21 @@ impl Findings {
         self.hidden.contains(&(node.span.start, node.span.end))
     }
 
+    /// Notes that a string is the path of a file or directory of the host.
+    pub fn path(&mut self, node: &Node) {
+        self.paths.insert((node.span.start, node.span.end));
+    }
+
+    /// True when a string is a path.
+    pub fn is_path(&self, node: &Node) -> bool {
+        self.paths.contains(&(node.span.start, node.span.end))
+    }
+
+    /// True when the file names any path.
+    pub fn has_paths(&self) -> bool {
+        !self.paths.is_empty()
+    }
+
     /// How many mistakes there are.
     pub fn count(&self) -> usize {
         self.mistakes.len()
@@ -52,13 +69,14 @@ impl Findings {
 
     /// Findings to take over or to leave: without mistakes, and with the same values hidden.
     pub fn trial(&self) -> Self {
-        Self { mistakes: Vec::new(), hidden: self.hidden.clone() }
+        Self { hidden: self.hidden.clone(), ..Self::default() }
     }
 
     /// Takes over what was found elsewhere.
     pub fn absorb(&mut self, other: Self) {
         self.mistakes.extend(other.mistakes);
         self.hidden.extend(other.hidden);
+        self.paths.extend(other.paths);
     }
 
     /// Takes over only what must not be shown.
@@ -68,7 +86,7 @@ impl Findings {
 
     /// The mistakes in the order of the file, ready to be shown.
     pub fn into_mistakes(self, source: &Source<'_>) -> Vec<Mistake> {
-        let Self { mut mistakes, hidden } = self;
+        let Self { mut mistakes, hidden, .. } = self;
         mistakes.sort_by_key(|(span, _)| span.start);
         mistakes.dedup();
         let shown = mistakes.into_iter().map(|(span, sentence)| Mistake {

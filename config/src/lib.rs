@@ -7,6 +7,7 @@
 //!    inserted, and messages and `Debug` know only the former.
 //! 3. The values are held against one JSON schema, which the settings types and their doc comments produce. Editors
 //!    ([`schema()`]) and the documentation ([`settings_table`]) get the same schema.
+//!    What the schema calls a path (`"format": "path"`) starts at the file's directory if it is relative.
 //! 4. What no schema can say: routes lead to declared sections of a fitting type, subscriptions have a route, names have
 //!    a legal length, directories exist.
 //!

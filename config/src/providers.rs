@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt, ops::Range};
+use std::{collections::BTreeMap, fmt, ops::Range, path::Path};
 
 use serde_json::{Map, Value as Json, json};
 use slight_capabilities::ProviderKind;
@@ -55,8 +55,8 @@ pub(crate) fn check_sections<'k>(file: &Table, kinds: &'k [ProviderKind], findin
 }
 
 /// A checked section.
-pub(crate) fn section(section: &Entry) -> ProviderSection {
-    let mut settings = section.node.to_json();
+pub(crate) fn section(section: &Entry, dir: &Path, findings: &Findings) -> ProviderSection {
+    let mut settings = section.node.to_settings(dir, findings);
     let kind = settings.as_object_mut().and_then(|members| members.remove("type"));
     let kind = kind.as_ref().and_then(Json::as_str).unwrap_or(&section.key).to_owned();
     ProviderSection { kind, settings }

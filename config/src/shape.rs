@@ -85,6 +85,11 @@ pub(crate) fn is_secret(schema: &Json) -> bool {
     schema.get("writeOnly").and_then(Json::as_bool) == Some(true)
 }
 
+/// True for the schema of a path on the host, which starts at the file's directory if it is relative.
+pub(crate) fn is_path(schema: &Json) -> bool {
+    schema.get("format").and_then(Json::as_str) == Some("path")
+}
+
 /// True when a secret may stand somewhere in a value of this schema.
 pub(crate) fn may_hold_secret(schema: &Json) -> bool {
     match schema {

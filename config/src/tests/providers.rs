@@ -1,5 +1,9 @@
 //! `[providers.X]`.
 
+use std::path::PathBuf;
+
+use serde_json::json;
+
 use super::*;
 
 #[test]
@@ -7,7 +11,7 @@ fn a_section_without_a_type_is_of_the_type_that_it_is_named_after() {
     let config = good("[providers.redis]\nurl = 'u'\n[providers.cache]\ntype = 'redis'\nurl = 'v'");
     assert_eq!(config.providers.get("redis").unwrap().kind, "redis");
     assert_eq!(config.providers.get("cache").unwrap().kind, "redis");
-    assert_eq!(config.providers.get("cache").unwrap().settings, serde_json::json!({ "url": "v" }));
+    assert_eq!(config.providers.get("cache").unwrap().settings, json!({ "url": "v" }));
 }
 
 #[test]
@@ -58,4 +62,63 @@ fn settings_are_checked_to_the_last_key() {
 #[test]
 fn settings_that_are_missing_are_named() {
     assert_eq!(mistake("[providers.redis]"), r#"1:1: [providers.redis] needs the key "url""#);
+}
+
+/// What is on the disk.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(dead_code, reason = "only the schema is of interest")]
+struct Local {
+    /// Where it is.
+    #[schemars(extend("format" = "path"))]
+    path: PathBuf,
+    /// Whom to trust.
+    tls: Option<Tls>,
+    /// No path.
+    location: Option<String>,
+}
+
+/// Whom to trust.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(dead_code, reason = "only the schema is of interest")]
+struct Tls {
+    /// The certificates.
+    #[schemars(extend("format" = "path"))]
+    ca_file: Option<PathBuf>,
+}
+
+/// The settings of the section `local` of a file in a directory.
+fn local(dir: &str, settings: &str) -> serde_json::Value {
+    let text = format!("[providers.local]\n{settings}");
+    let source = Source { name: "slight.toml", text: &text, dir: Path::new(dir), env: &env };
+    let config = Config::parse(&source, &[kind::<Local>("local", &[Capability::Blob])]);
+    config.unwrap_or_else(|mistakes| panic!("{mistakes}")).providers["local"].settings.clone()
+}
+
+#[test]
+fn relative_paths_start_at_the_directory_of_the_file() {
+    assert_eq!(
+        local("/etc/slight", "path = 'data/x'\ntls = { ca-file = 'ca.pem' }\nlocation = 'data'"),
+        json!({ "path": "/etc/slight/data/x", "tls": { "ca-file": "/etc/slight/ca.pem" }, "location": "data" })
+    );
+    assert_eq!(local("", "path = 'data'"), json!({ "path": "data" }));
+    assert_eq!(local("/etc/slight", "path = '${env:SECRET}'"), json!({ "path": "/etc/slight/hunter2" }));
+}
+
+#[test]
+fn absolute_paths_stay() {
+    assert_eq!(local("/etc/slight", "path = '/var/x'"), json!({ "path": "/var/x" }));
+}
+
+#[cfg(unix)]
+#[test]
+fn paths_are_refused_where_the_directory_of_the_file_has_no_name_in_unicode() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let dir = Path::new(OsStr::from_bytes(b"/etc/\xff"));
+    let parse = |text| {
+        Config::parse(&Source { name: "t", text, dir, env: &env }, &[kind::<Local>("local", &[Capability::Blob])])
+    };
+    assert!(parse("providers.local.path = 'data'").unwrap_err().to_string().contains("UTF-8"));
+    assert!(parse("").is_ok());
 }

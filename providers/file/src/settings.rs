@@ -7,8 +7,9 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Settings {
-    /// The directory that everything is in. A relative path starts at the current directory. Several processes may use
-    /// one directory at a time.
+    /// The directory that everything is in. A relative path starts at the directory of the configuration file. Several
+    /// processes may use one directory at a time.
+    #[schemars(extend("format" = "path"))]
     pub path: PathBuf,
     /// Where containers are kept.
     #[serde(default)]

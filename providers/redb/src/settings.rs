@@ -9,7 +9,8 @@ use slight_capabilities::{Error, Result};
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Settings {
     /// The database file. One process, and in it one section, opens a file at a time. A relative path starts at the
-    /// current directory.
+    /// directory of the configuration file.
+    #[schemars(extend("format" = "path"))]
     pub path: PathBuf,
     /// Where buckets are kept.
     #[serde(default)]

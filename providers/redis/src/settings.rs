@@ -20,7 +20,9 @@ pub(crate) struct Settings {
     /// When to connect first: `eager` at the start, which fails if that does, or `lazy` with the first use.
     #[serde(default)]
     pub(crate) connect: Connect,
-    /// A PEM file with the certificates to trust, instead of those of the system. For `rediss://` alone.
+    /// A PEM file with the certificates to trust, instead of those of the system. For `rediss://` alone. A relative path
+    /// starts at the directory of the configuration file.
+    #[schemars(extend("format" = "path"))]
     pub(crate) ca_file: Option<PathBuf>,
     /// How key-value is kept.
     #[serde(default)]

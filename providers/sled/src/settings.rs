@@ -12,7 +12,8 @@ const RESERVED: &str = "__sled__";
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Settings {
     /// The directory of the database. One process, and in it one section, opens a database at a time. A relative path
-    /// starts at the current directory.
+    /// starts at the directory of the configuration file.
+    #[schemars(extend("format" = "path"))]
     pub path: PathBuf,
     /// Where buckets are kept.
     #[serde(default)]
