@@ -9,6 +9,7 @@
 mod blob;
 mod counter;
 mod error;
+mod guarantees;
 mod key_value;
 mod messaging;
 mod names;
@@ -20,6 +21,10 @@ mod secret;
 pub use blob::{Blob, BlobStore, ByteRange, ByteStream, Container, ContainerInfo, ObjectId, ObjectInfo};
 pub use counter::{add_to_counter, parse_counter};
 pub use error::{Error, ErrorKind, Result};
+pub use guarantees::{
+    BlobCosts, BlobGuarantees, Guarantees, KeyValueCosts, KeyValueGuarantees, Largest, MessagingCosts,
+    MessagingGuarantees, RoundTrips,
+};
 pub use key_value::{Bucket, Entry, KeyValue, Version};
 pub use messaging::{Deliveries, Delivery, Inbox, Message, Messaging, Outcome, Replies, Reply, ReplyTo, Subscription};
 pub use names::{

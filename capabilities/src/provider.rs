@@ -5,7 +5,7 @@ use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{BlobStore, Error, KeyValue, Messaging, Result};
+use crate::{BlobStore, Error, Guarantees, KeyValue, Messaging, Result};
 
 /// What a provider can be chosen for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
@@ -89,6 +89,8 @@ pub struct ProviderKind {
     /// The JSON schema of the section: keys, types, defaults and their documentation. Keys, documentation tables and
     /// editors' completions all come from here.
     pub schema: Schema,
+    /// What it promises where the contracts leave a choice, if it says.
+    pub guarantees: Option<Guarantees>,
     connect: Arc<dyn Fn(Value) -> Connected + Send + Sync>,
 }
 
@@ -96,7 +98,8 @@ impl ProviderKind {
     /// A kind whose section is a `Settings` and which `connect` connects.
     ///
     /// `Settings` derives `Deserialize` and `JsonSchema`, with `deny_unknown_fields`, kebab-case names and a doc comment
-    /// on every field; passwords and the like are of type [`Secret`](crate::Secret).
+    /// on every field; passwords and the like are of type [`Secret`](crate::Secret). A `PathBuf` with
+    /// `#[schemars(extend("format" = "path"))]` comes with relative paths starting at the configuration file's directory.
     pub fn new<Settings, Connecting>(
         name: &'static str,
         description: &'static str,
@@ -116,7 +119,15 @@ impl ProviderKind {
                 ))))),
             }
         };
-        Self { name, description, capabilities, schema: settings_schema::<Settings>(), connect: Arc::new(connect) }
+        let schema = settings_schema::<Settings>();
+        Self { name, description, capabilities, schema, guarantees: None, connect: Arc::new(connect) }
+    }
+
+    /// The same, with what it promises where the contracts leave a choice.
+    #[must_use]
+    pub fn with_guarantees(mut self, guarantees: Guarantees) -> Self {
+        self.guarantees = Some(guarantees);
+        self
     }
 
     /// Connects with checked settings.

@@ -8,6 +8,7 @@ mod containers;
 mod directory;
 mod errors;
 mod files;
+mod guarantees;
 mod listing;
 mod location;
 mod names;
@@ -32,6 +33,7 @@ pub fn kind() -> ProviderKind {
         &[Capability::Blob],
         |settings: Settings| async { Ok(Arc::new(Files::new(settings)?) as Arc<dyn Provider>) },
     )
+    .with_guarantees(guarantees::GUARANTEES)
 }
 
 /// A directory with containers in it.

@@ -7,6 +7,7 @@
 //! waits for another guest's value to be copied, because values are never copied.
 
 mod blob;
+mod guarantees;
 mod key_value;
 mod messaging;
 mod object;
@@ -29,6 +30,7 @@ pub fn kind() -> ProviderKind {
         &Capability::ALL,
         |_: Settings| async { Ok(Arc::new(Memory::new()) as Arc<dyn Provider>) },
     )
+    .with_guarantees(guarantees::GUARANTEES)
 }
 
 /// The section `[providers.X]` with `type = "memory"`: there is nothing to set.

@@ -19,6 +19,9 @@ const PAGE: usize = 1000;
 /// Bytes before every value: the number of the write that stored it, which is its version.
 const VERSION_BYTES: usize = 8;
 
+/// The largest value.
+pub(crate) const LARGEST: u64 = MAX_VALUE_BYTES - VERSION_BYTES as u64;
+
 /// All buckets: one table, with the encoded name of the bucket and the key as its key.
 type Definition<'a> = TableDefinition<'a, (&'static str, &'static str), &'static [u8]>;
 type Entries<'a> = Table<'a, (&'static str, &'static str), &'static [u8]>;
@@ -204,8 +207,7 @@ impl Bucket for RedbBucket {
 /// Checked before the transaction: what fails within it fails the writes of others.
 fn check_size(value: &Bytes) -> Result<()> {
     let size = value.len() as u64;
-    let limit = MAX_VALUE_BYTES - VERSION_BYTES as u64;
-    if size > limit { Err(Error::too_large("the value", size, limit)) } else { Ok(()) }
+    if size > LARGEST { Err(Error::too_large("the value", size, LARGEST)) } else { Ok(()) }
 }
 
 fn put(entries: &mut Entries<'_>, bucket: &str, key: &str, number: u64, value: &[u8]) -> Result<(), Failure> {

@@ -5,6 +5,7 @@
 //! redb's cache, who waits for messages, and the inboxes for replies.
 
 mod errors;
+mod guarantees;
 mod key_value;
 mod messaging;
 mod settings;
@@ -28,6 +29,7 @@ pub fn kind() -> ProviderKind {
         &[Capability::KeyValue, Capability::Messaging],
         |settings: Settings| async { Ok(Arc::new(Redb::open(settings).await?) as Arc<dyn Provider>) },
     )
+    .with_guarantees(guarantees::GUARANTEES)
 }
 
 /// One open database file. Dropping the last of its clones and of what it gave out closes the file, after the writes

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What a string in Redis holds at most: `proto-max-bulk-len` by default. A longer one would cost the connection.
-const MAX_VALUE_BYTES: usize = 512 * 1024 * 1024;
+pub(crate) const MAX_VALUE_BYTES: usize = 512 * 1024 * 1024;
 
 static SWAP: LazyLock<Script> = LazyLock::new(|| {
     Script::new(

@@ -7,6 +7,7 @@
 mod cluster;
 mod connection;
 mod errors;
+mod guarantees;
 mod key_value;
 mod link;
 mod listing;
@@ -36,6 +37,7 @@ pub fn kind() -> ProviderKind {
         &[Capability::KeyValue, Capability::Messaging],
         |settings: Settings| async move { Ok(Arc::new(Redis::connect(settings).await?) as Arc<dyn Provider>) },
     )
+    .with_guarantees(guarantees::GUARANTEES)
 }
 
 /// One connected section.

@@ -5,6 +5,7 @@
 
 mod errors;
 mod flusher;
+mod guarantees;
 mod key_value;
 mod settings;
 mod store;
@@ -25,6 +26,7 @@ pub fn kind() -> ProviderKind {
         &[Capability::KeyValue],
         |settings: Settings| async { Ok(Arc::new(Sled::open(settings).await?) as Arc<dyn Provider>) },
     )
+    .with_guarantees(guarantees::GUARANTEES)
 }
 
 /// One open database. Dropping the last of its clones and of the buckets that it gave out closes it.

@@ -2,7 +2,7 @@ use bytes::{Buf, BufMut, Bytes};
 use slight_capabilities::{Error, Message, ReplyTo, Result};
 
 /// The largest message, by [`Message::size`] (1 GiB): what is read back is held in memory whole.
-pub(super) const MAX_MESSAGE_BYTES: usize = 1 << 30;
+pub(crate) const MAX_MESSAGE_BYTES: usize = 1 << 30;
 
 /// Begins every stored message, for the day when there is another form.
 const FORM: u8 = 1;

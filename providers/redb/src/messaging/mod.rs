@@ -19,8 +19,9 @@ use async_trait::async_trait;
 use slight_capabilities::{Deliveries, Error, Inbox, Message, Messaging, QualifiedName, ReplyTo, Result, Subscription};
 use tokio::sync::OnceCell;
 
+pub(crate) use self::encoding::MAX_MESSAGE_BYTES;
 use self::{
-    encoding::{MAX_MESSAGE_BYTES, encoded},
+    encoding::encoded,
     inboxes::Inboxes,
     member::Member,
     queues::{Queues, Source},

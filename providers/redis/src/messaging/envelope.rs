@@ -4,7 +4,7 @@ use bytes::Bytes;
 use slight_capabilities::{Error, Message, ReplyTo, Result};
 
 /// A string in Redis holds no more by default (`proto-max-bulk-len`). A longer one would cost the connection.
-const MAX_MESSAGE_BYTES: usize = 512 * 1024 * 1024;
+pub(crate) const MAX_MESSAGE_BYTES: usize = 512 * 1024 * 1024;
 
 const DATA: &str = "data";
 const CONTENT_TYPE: &str = "content-type";

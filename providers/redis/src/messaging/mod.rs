@@ -15,6 +15,7 @@ use futures_util::future::try_join_all;
 use slight_capabilities::{Deliveries, Inbox, Message, Messaging, QualifiedName, ReplyTo, Result, Subscription};
 use tokio::sync::mpsc;
 
+pub(crate) use self::envelope::MAX_MESSAGE_BYTES;
 use self::{
     incoming::Incoming,
     keys::{GroupKeys, TopicKeys},
