@@ -1,4 +1,4 @@
-//! The file provider does what the contracts say.
+//! The file provider does what the contracts and its page say.
 
 #![allow(clippy::expect_used, reason = "the helpers are part of the tests")]
 
@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use slight_capabilities::{Error, Result};
 use slight_conformance::{Connection, Harness};
-use slight_provider_file::{BlobSettings, Files, Settings};
+use slight_provider_file::{BlobSettings, Files, Settings, kind};
 
 struct InDirectory(PathBuf);
 
@@ -42,3 +42,4 @@ impl Harness for InDirectory {
 }
 
 slight_conformance::blob!(InDirectory::new());
+slight_conformance::page!(kind(), include_str!("../../../docs/providers/file.md"));

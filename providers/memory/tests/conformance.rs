@@ -33,3 +33,4 @@ impl Harness for InMemory {
 slight_conformance::key_value!(InMemory::default());
 slight_conformance::blob!(InMemory::default());
 slight_conformance::messaging!(InMemory::default());
+slight_conformance::many_keys!(InMemory::default());

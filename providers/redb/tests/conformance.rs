@@ -1,4 +1,4 @@
-//! The redb provider does what the contracts say.
+//! The redb provider does what the contracts and its page say.
 
 #![allow(clippy::expect_used, reason = "the helpers are part of the tests")]
 
@@ -7,7 +7,7 @@ use std::{path::PathBuf, sync::Arc};
 use async_trait::async_trait;
 use slight_capabilities::Result;
 use slight_conformance::{Connection, Harness};
-use slight_provider_redb::{KeyValueSettings, MessagingSettings, Redb, Settings};
+use slight_provider_redb::{KeyValueSettings, MessagingSettings, Redb, Settings, kind};
 
 struct InFile(PathBuf);
 
@@ -32,3 +32,5 @@ impl Harness for InFile {
 
 slight_conformance::key_value!(InFile::new());
 slight_conformance::messaging!(InFile::new());
+slight_conformance::many_keys!(InFile::new());
+slight_conformance::page!(kind(), include_str!("../../../docs/providers/redb.md"));

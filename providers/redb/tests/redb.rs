@@ -178,23 +178,3 @@ fn rows(path: &Path) -> u64 {
     let messages = tables.filter(|table| table.name().starts_with("messaging/") && !table.name().ends_with("/groups"));
     messages.map(|table| transaction.open_untyped_table(table).expect("a table").len().expect("a length")).sum()
 }
-
-#[tokio::test]
-async fn a_hundred_thousand_keys_are_listed_completely() -> Result<()> {
-    const KEYS: usize = 100_000;
-    let redb = opened(&directory()).await?;
-    let bucket = bucket(&redb).await?;
-    bucket.set_many((0..KEYS).map(|number| (format!("key/{number}"), "1".into())).collect()).await?;
-    let (mut found, mut next) = (0, None);
-    loop {
-        let page = bucket.keys(next.as_ref()).await?;
-        assert!(page.items.len() <= 1000);
-        found += page.items.len();
-        next = page.next;
-        if next.is_none() {
-            break;
-        }
-    }
-    assert_eq!(found, KEYS);
-    Ok(())
-}

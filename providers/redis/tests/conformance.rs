@@ -1,4 +1,4 @@
-//! The redis provider does what the contracts say: on Redis, on Valkey, and on a cluster.
+//! The redis provider does what the contracts and its page say: on Redis, on Valkey, and on a cluster.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use slight_capabilities::Result;
 use slight_conformance::{Connection, Harness};
 use slight_provider_redis::kind;
-use slight_services::{Kind, REDIS, RedisCluster, VALKEY, shared_url};
+use slight_services::{Kind, REDIS, RedisCluster, Server, VALKEY, shared_url};
 
 struct On(&'static Kind);
 
@@ -43,11 +43,30 @@ impl Harness for OnCluster {
     }
 }
 
+/// A server with nothing else in its database, all of which a listing looks at.
+struct OnItsOwn;
+
+#[async_trait]
+impl Harness for OnItsOwn {
+    async fn connect(&self) -> Result<Connection> {
+        match Server::start(&REDIS, &[]) {
+            Err(missing) => Ok(Connection::Missing(missing.to_string())),
+            Ok(server) => {
+                let url = server.url();
+                // It ends with the process.
+                std::mem::forget(server);
+                Ok(Connection::Ready(kind().connect(json!({ "url": url })).await?))
+            }
+        }
+    }
+}
+
 mod redis {
     use super::*;
 
     slight_conformance::key_value!(On(&REDIS));
     slight_conformance::messaging!(On(&REDIS));
+    slight_conformance::many_keys!(OnItsOwn);
 }
 
 mod valkey {
@@ -63,3 +82,7 @@ mod cluster {
     slight_conformance::key_value!(OnCluster);
     slight_conformance::messaging!(OnCluster);
 }
+
+slight_conformance::page!(kind(), include_str!("../../../docs/providers/redis.md"), || {
+    shared_url(&REDIS).map(|url| json!({ "url": url }))
+});

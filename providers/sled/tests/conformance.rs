@@ -1,4 +1,4 @@
-//! The sled provider does what the contracts say.
+//! The sled provider does what the contracts and its page say.
 
 #![allow(clippy::expect_used, reason = "the helpers are part of the tests")]
 
@@ -7,7 +7,7 @@ use std::{path::PathBuf, sync::Arc};
 use async_trait::async_trait;
 use slight_capabilities::Result;
 use slight_conformance::{Connection, Harness};
-use slight_provider_sled::{KeyValueSettings, Settings, Sled};
+use slight_provider_sled::{KeyValueSettings, Settings, Sled, kind};
 
 struct InDirectory(PathBuf);
 
@@ -27,3 +27,5 @@ impl Harness for InDirectory {
 }
 
 slight_conformance::key_value!(InDirectory::new());
+slight_conformance::many_keys!(InDirectory::new());
+slight_conformance::page!(kind(), include_str!("../../../docs/providers/sled.md"));

@@ -71,24 +71,3 @@ async fn a_version_is_not_used_again_after_the_database_was_closed() -> Result<(
     assert_eq!(refused.kind(), ErrorKind::Conflict);
     Ok(())
 }
-
-#[tokio::test]
-async fn a_hundred_thousand_keys_are_listed_completely() -> Result<()> {
-    const KEYS: usize = 100_000;
-    let directory = directory();
-    let sled = opened(&directory).await?;
-    let bucket = bucket(&sled).await?;
-    bucket.set_many((0..KEYS).map(|number| (format!("key/{number}"), "1".into())).collect()).await?;
-    let (mut found, mut next) = (0, None);
-    loop {
-        let page = bucket.keys(next.as_ref()).await?;
-        assert!(page.items.len() <= 1000);
-        found += page.items.len();
-        next = page.next;
-        if next.is_none() {
-            break;
-        }
-    }
-    assert_eq!(found, KEYS);
-    Ok(())
-}

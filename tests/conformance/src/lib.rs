@@ -8,13 +8,17 @@
 //! slight_conformance::key_value!(Redis::default());
 //! ```
 //!
+//! Two more macros are for what is alike in the tests of many providers: [`many_keys!`] and [`page!`].
+//!
 //! Every case makes names of its own and removes what it made, also when it fails; none expects an empty backend.
 //! Where the server is missing the cases are skipped, which is said on stderr; with the environment variable `CI` set a
-//! skipped case fails.
+//! skipped case fails. `SLIGHT_CONFORMANCE_REPORT` names a file that gets a line for every case that ran.
 
 pub mod blob;
 pub mod key_value;
 pub mod messaging;
+#[doc(hidden)]
+pub mod page;
 
 mod case;
 mod check;
@@ -23,6 +27,7 @@ mod harness;
 mod listing;
 mod names;
 mod race;
+mod report;
 mod suite;
 
 pub use case::{Case, Patience, Scope};
@@ -55,23 +60,94 @@ macro_rules! messaging {
     };
 }
 
+/// A test that a bucket of a hundred thousand keys is listed completely, page by page, in a module `many_keys`. Takes an
+/// expression for a [`Harness`].
+#[macro_export]
+macro_rules! many_keys {
+    ($harness:expr) => {
+        $crate::__suite! { many_keys key_value MANY_KEYS $harness; a_hundred_thousand_keys_are_listed_completely }
+    };
+}
+
+/// Tests that the page of a provider says what holds, in a module `page`: its table of settings is the one that is made
+/// from them, and its first TOML is read, routes to all that the provider offers, and connects.
+///
+/// Takes the kind and the text of the page. A provider that needs a server adds a closure that gives settings for a
+/// server of the tests, to be used in place of those on the page, or why there is none. The test file's crate needs
+/// `slight-config`.
+///
+/// ```text
+/// slight_conformance::page!(kind(), include_str!("../../../docs/providers/redis.md"), || {
+///     shared_url(&REDIS).map(|url| json!({ "url": url }))
+/// });
+/// ```
+#[macro_export]
+macro_rules! page {
+    ($kind:expr, $page:expr) => {
+        $crate::page! { $kind, $page, || Ok::<_, String>(Default::default()) }
+    };
+    ($kind:expr, $page:expr, $real:expr) => {
+        mod page {
+            #[allow(unused_imports)]
+            use super::*;
+
+            #[test]
+            fn the_page_has_the_table_of_the_settings() -> ::std::result::Result<(), $crate::Failure> {
+                let table = ::slight_config::settings_table($kind.schema.as_value());
+                $crate::page::has_table($page, &table)
+            }
+
+            #[test]
+            fn the_toml_of_the_page_works() -> ::std::result::Result<(), $crate::Failure> {
+                let kind = $kind;
+                let parse = |text: &str, dir: &::std::path::Path| {
+                    // Variables hold their own names.
+                    let env = |name: &str| Ok(name.to_owned());
+                    let source = ::slight_config::Source { name: "the page", text, dir, env: &env };
+                    let config =
+                        ::slight_config::Config::parse(&source, &[$kind]).map_err(|wrong| wrong.to_string())?;
+                    let routed = [!config.key_value.is_empty(), !config.blob.is_empty(), !config.messaging.is_empty()];
+                    let sections = config.providers.into_values().filter(|section| section.kind == kind.name);
+                    Ok($crate::page::Parsed { sections: sections.map(|section| section.settings).collect(), routed })
+                };
+                let directory = ::std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+                let real = || ($real)().map_err(|missing| missing.to_string());
+                $crate::page::toml_works(&kind, $page, directory, parse, real)
+            }
+        }
+    };
+}
+
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __tests {
     ($suite:ident $harness:expr; $($module:ident { $($case:ident)* })*) => {
-        mod $suite {
+        $crate::__suite! { $suite $suite CASES $harness; $($($case)*)* }
+    };
+}
+
+/// A test for each case of a table, in a module.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __suite {
+    ($module:ident $suite:ident $cases:ident $harness:expr; $($case:ident)*) => {
+        mod $module {
             #[allow(unused_imports)]
             use super::*;
 
-            static SUITE: $crate::Suite<$crate::$suite::Scope> =
-                $crate::Suite::new(|| ::std::sync::Arc::new($harness), $crate::$suite::CASES);
+            static SUITE: $crate::Suite<$crate::$suite::Scope> = $crate::Suite::new(
+                env!("CARGO_PKG_NAME"),
+                module_path!(),
+                || ::std::sync::Arc::new($harness),
+                $crate::$suite::$cases,
+            );
 
-            $($(
+            $(
                 #[test]
                 fn $case() -> ::std::result::Result<(), $crate::Failure> {
                     $crate::run(&SUITE, stringify!($case))
                 }
-            )*)*
+            )*
         }
     };
 }

@@ -1,4 +1,5 @@
 use std::{
+    fmt::Display,
     io::{self, Write},
     sync::{Arc, LazyLock},
 };
@@ -12,6 +13,7 @@ use crate::{
     case::{Case, Patience, Scope},
     check::{Failure, Outcome},
     harness::{Connection, Harness, Target},
+    report,
 };
 
 /// Shared by all tests of the process: a connection lives only as long as the runtime that it was made on.
@@ -19,15 +21,22 @@ static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| Builder::new_mu
 
 /// The cases of one capability, and the provider that they share.
 pub struct Suite<S: 'static> {
+    package: &'static str,
+    module: &'static str,
     harness: fn() -> Arc<dyn Harness>,
     cases: &'static [Case<S>],
     target: OnceCell<Outcome<Target>>,
 }
 
 impl<S: Scope> Suite<S> {
-    /// A suite that connects when its first case runs.
-    pub const fn new(harness: fn() -> Arc<dyn Harness>, cases: &'static [Case<S>]) -> Self {
-        Self { harness, cases, target: OnceCell::const_new() }
+    /// A suite that connects when its first case runs; `package` and `module` are where its tests are.
+    pub const fn new(
+        package: &'static str,
+        module: &'static str,
+        harness: fn() -> Arc<dyn Harness>,
+        cases: &'static [Case<S>],
+    ) -> Self {
+        Self { package, module, harness, cases, target: OnceCell::const_new() }
     }
 
     async fn target(&self) -> Outcome<Target> {
@@ -55,16 +64,26 @@ impl<S: Scope> Suite<S> {
 
 /// Runs one case as a test.
 pub fn run<S: Scope>(suite: &'static Suite<S>, name: &str) -> Outcome {
+    let outcome = block_on(suite.check(name));
+    report::add(&report::provider(suite.package, suite.module), S::CAPABILITY, name, &outcome)?;
+    verdict(outcome, format_args!("{} {name}", S::CAPABILITY))
+}
+
+/// Runs on the runtime that all tests of the process share.
+pub(crate) fn block_on(running: impl Future<Output = Outcome>) -> Outcome {
     let runtime = RUNTIME.as_ref().map_err(|error| Failure::new(format!("no async runtime: {error}")))?;
-    let outcome = runtime.block_on(suite.check(name));
-    verdict(outcome, std::env::var_os("CI").is_some(), |why| {
+    runtime.block_on(running)
+}
+
+/// Lets what was skipped pass and says so, but not in CI, where everything is expected to be there.
+pub(crate) fn verdict(outcome: Outcome, what: impl Display) -> Outcome {
+    judge(outcome, std::env::var_os("CI").is_some(), |why| {
         // Not `eprintln!`: the test harness would swallow it, since the test passes.
-        _ = writeln!(io::stderr(), "SKIPPED {} {name}: {why}", S::CAPABILITY);
+        _ = writeln!(io::stderr(), "SKIPPED {what}: {why}");
     })
 }
 
-/// Lets a skipped case pass and says so, but not where everything is expected to be there.
-fn verdict(outcome: Outcome, skips_fail: bool, say: impl FnOnce(Failure)) -> Outcome {
+fn judge(outcome: Outcome, skips_fail: bool, say: impl FnOnce(Failure)) -> Outcome {
     match outcome {
         Err(failure) if failure.is_skip() && !skips_fail => {
             say(failure);
@@ -82,16 +101,16 @@ mod tests {
     fn a_skip_is_said_and_passes_unless_skips_fail() {
         let skipped = || Err(Failure::skipped("no server"));
         let mut said = Vec::new();
-        assert!(verdict(skipped(), false, |why| said.push(why.to_string())).is_ok());
+        assert!(judge(skipped(), false, |why| said.push(why.to_string())).is_ok());
         assert_eq!(said, ["no server"]);
-        assert!(verdict(skipped(), true, |why| said.push(why.to_string())).is_err());
+        assert!(judge(skipped(), true, |why| said.push(why.to_string())).is_err());
         assert_eq!(said.len(), 1);
     }
 
     #[test]
     fn a_failure_fails_everywhere() {
         for skips_fail in [false, true] {
-            assert!(verdict(Err(Failure::new("wrong")), skips_fail, |_| panic!("nothing was skipped")).is_err());
+            assert!(judge(Err(Failure::new("wrong")), skips_fail, |_| panic!("nothing was skipped")).is_err());
         }
     }
 }

@@ -5,7 +5,10 @@ use serde_json::json;
 use slight_capabilities::ErrorKind;
 use slight_services::{RedisCluster, Server, present};
 
-use crate::support::{bucket, provider, redis};
+use crate::{
+    listing::{has_all, list},
+    support::{bucket, provider, redis},
+};
 
 #[tokio::test]
 async fn keys_of_one_bucket_are_on_every_node_and_are_listed_completely() {
@@ -17,17 +20,9 @@ async fn keys_of_one_bucket_are_on_every_node_and_are_listed_completely() {
         let size: usize = redis::cmd("DBSIZE").query_async(&mut redis(node).await).await.unwrap();
         assert!(size > 500, "a node has {size} keys");
     }
-    let (mut listed, mut next) = (Vec::new(), None);
-    loop {
-        let page = bucket.keys(next.as_ref()).await.unwrap();
-        listed.extend(page.items);
-        next = page.next;
-        if next.is_none() {
-            break;
-        }
-    }
+    let listed = list(&*bucket, None).await;
     assert_eq!(listed.len(), keys.len(), "each once");
-    crate::listing::has_all(&listed, &keys);
+    has_all(&listed, &keys);
 }
 
 /// Has a slot moved from one node to another, as an operator would, with `call` before it has ended.

@@ -1,31 +1,6 @@
-use std::path::Path;
-
 use serde_json::json;
 use slight_capabilities::{Capability, ErrorKind};
 use slight_provider_redis::kind;
-
-#[test]
-fn the_page_has_the_table_of_the_settings() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/providers/redis.md");
-    let page = std::fs::read_to_string(page).unwrap();
-    let table = slight_config::settings_table(kind().schema.as_value());
-    assert!(page.contains(&table), "docs/providers/redis.md should have this table:\n{table}");
-}
-
-#[test]
-fn the_file_on_the_page_is_a_good_one() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/providers/redis.md");
-    let page = std::fs::read_to_string(page).unwrap();
-    let (_, file) = page.split_once("```toml\n").unwrap();
-    let (file, _) = file.split_once("```").unwrap();
-    let source = slight_config::Source {
-        name: "redis.md",
-        text: file,
-        dir: Path::new("."),
-        env: &|_| Err(std::env::VarError::NotPresent),
-    };
-    slight_config::Config::parse(&source, &[kind()]).unwrap();
-}
 
 #[test]
 fn it_is_offered_for_key_value_and_messaging() {

@@ -5,6 +5,7 @@ mod buckets;
 mod counters;
 mod entries;
 mod keys;
+mod many;
 mod swap;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,13 +14,19 @@ use bytes::Bytes;
 use slight_capabilities::{Bucket, Capability, Entry, KeyValue, QualifiedName};
 
 use crate::{
-    case::{self, Patience},
+    case::{self, Case, Patience},
     check::{Failure, Outcome},
     harness::Target,
     listing, names,
 };
 
 crate::__key_value_cases! { crate::table { Scope } }
+
+/// What takes a while on some backends, and is asked for by [`many_keys!`](crate::many_keys).
+#[doc(hidden)]
+pub const MANY_KEYS: &[Case<Scope>] = &[Case::new("a_hundred_thousand_keys_are_listed_completely", |scope| {
+    Box::pin(many::a_hundred_thousand_keys_are_listed_completely(scope))
+})];
 
 /// The list of the cases, by the module that holds them; hands it on to another macro.
 #[doc(hidden)]
