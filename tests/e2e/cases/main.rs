@@ -1,5 +1,8 @@
 //! The real binary with real guests, over real HTTP; a module a theme.
 
+mod curl;
+mod readme;
+mod servers;
 mod support;
 
 mod bad_components;
@@ -18,8 +21,11 @@ mod key_value_draft;
 mod limits;
 mod logging;
 mod messaging;
+mod outage;
 mod outbound;
 mod overload;
+mod providers;
 mod request_reply;
 mod routes;
+mod sharing;
 mod shutdown;
