@@ -4,7 +4,9 @@
 //! the last one of its subject. The page `docs/providers/nats.md` says how names map to streams and subjects, what is
 //! guaranteed, and what each call costs.
 
+mod blob;
 mod errors;
+mod guarantees;
 mod key_value;
 mod link;
 mod listing;
@@ -21,9 +23,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::de::IgnoredAny;
 use serde_json::json;
-use slight_capabilities::{Capability, KeyValue, Messaging, Provider, ProviderKind, Result};
+use slight_capabilities::{BlobStore, Capability, KeyValue, Messaging, Provider, ProviderKind, Result};
 
 use crate::{
+    blob::Containers,
     key_value::Buckets,
     link::{Link, Lost},
     messaging::Topics,
@@ -35,9 +38,10 @@ pub fn kind() -> ProviderKind {
     ProviderKind::new(
         "nats",
         "NATS 2.10 and later with JetStream: single servers and clusters.",
-        &[Capability::KeyValue, Capability::Messaging],
+        &Capability::ALL,
         |settings: Settings| async move { Ok(Arc::new(Nats::connect(settings).await?) as Arc<dyn Provider>) },
     )
+    .with_guarantees(guarantees::GUARANTEES)
 }
 
 /// One connected section.
@@ -45,6 +49,7 @@ struct Nats {
     link: Link,
     lazy: bool,
     buckets: Arc<Buckets>,
+    containers: Arc<Containers>,
     topics: Arc<Topics>,
 }
 
@@ -55,6 +60,7 @@ impl Nats {
         Ok(Self {
             lazy: settings.connect == Connect::Lazy,
             buckets: Arc::new(Buckets::new(&link, settings.key_value)),
+            containers: Arc::new(Containers::new(&link, settings.blob)),
             topics: Arc::new(Topics::new(&link, settings.messaging)),
             link,
         })
@@ -65,6 +71,10 @@ impl Nats {
 impl Provider for Nats {
     fn key_value(&self) -> Option<Arc<dyn KeyValue>> {
         Some(self.buckets.clone())
+    }
+
+    fn blob(&self) -> Option<Arc<dyn BlobStore>> {
+        Some(self.containers.clone())
     }
 
     fn messaging(&self) -> Option<Arc<dyn Messaging>> {
@@ -79,7 +89,10 @@ impl Provider for Nats {
         match capability {
             Capability::KeyValue => self.buckets.prepare().await,
             Capability::Messaging => self.topics.prepare().await,
-            Capability::Blob => Ok(()),
+            Capability::Blob => {
+                self.containers.prepare();
+                self.ping().await
+            }
         }
     }
 

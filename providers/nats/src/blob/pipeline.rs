@@ -1,0 +1,75 @@
+use async_nats::{HeaderMap, StatusCode, Subscriber};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use slight_capabilities::{Error, Result};
+use tokio::time::timeout;
+
+use crate::{
+    errors,
+    link::{Ready, unique},
+    stream::Stream,
+    target::RESPONSE,
+};
+
+/// How many messages may be under way, sent and not acknowledged.
+const WINDOW: u64 = 16;
+
+/// Stores messages one after the other in a stream, several under way at the same time.
+pub(super) struct Pipeline {
+    stream: Stream,
+    inbox: String,
+    acknowledgements: Subscriber,
+    ready: Ready,
+    sent: u64,
+    acknowledged: u64,
+    /// The sequence of the last one that was acknowledged.
+    last: u64,
+}
+
+impl Pipeline {
+    pub(super) async fn open(stream: &Stream) -> Result<Self> {
+        let inbox = format!("_INBOX.{}", unique());
+        let (acknowledgements, ready) = stream.link.receive(format!("{inbox}.*")).await?;
+        Ok(Self { stream: stream.clone(), inbox, acknowledgements, ready, sent: 0, acknowledged: 0, last: 0 })
+    }
+
+    /// Sends a message, once there is room in the window.
+    pub(super) async fn send(&mut self, subject: &str, headers: HeaderMap, payload: Bytes) -> Result<()> {
+        while self.sent - self.acknowledged >= WINDOW {
+            self.acknowledge().await?;
+        }
+        let (subject, reply) = (subject.to_owned(), format!("{}.{}", self.inbox, self.sent));
+        let sending = self.ready.client.publish_with_reply_and_headers(subject, reply, headers, payload);
+        timeout(RESPONSE, sending).await.map_err(|_| errors::late())?.map_err(errors::odd)?;
+        self.sent += 1;
+        Ok(())
+    }
+
+    /// Waits until all messages are stored.
+    pub(super) async fn finish(mut self) -> Result<()> {
+        while self.acknowledged < self.sent {
+            self.acknowledge().await?;
+        }
+        Ok(())
+    }
+
+    async fn acknowledge(&mut self) -> Result<()> {
+        let answer = tokio::select! {
+            biased;
+            answer = timeout(RESPONSE, self.acknowledgements.next()) => answer,
+            () = self.ready.lost() => return Err(errors::lost(true)),
+        };
+        let Ok(Some(answer)) = answer else { return Err(errors::late()) };
+        if answer.status == Some(StatusCode::NO_RESPONDERS) {
+            return Err(self.stream.nobody().await);
+        }
+        let sequence = self.stream.acknowledged(&answer.payload)?;
+        // One that was lost on the way and the next one not: the content would have a gap.
+        if sequence <= self.last {
+            return Err(Error::unavailable("NATS has stored the parts of an object in another order"));
+        }
+        self.last = sequence;
+        self.acknowledged += 1;
+        Ok(())
+    }
+}

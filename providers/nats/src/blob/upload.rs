@@ -1,0 +1,191 @@
+use async_nats::{HeaderMap, HeaderValue};
+use aws_lc_rs::digest::{Context, SHA256};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use slight_capabilities::{ByteStream, Error, ErrorKind, Result};
+use tokio::{runtime::Handle, time::Instant};
+
+use super::{
+    container::NatsContainer,
+    mark::{self, Mark},
+    meta::{Meta, Options, digest},
+    pipeline::Pipeline,
+};
+use crate::{
+    errors,
+    link::{Lost, unique},
+};
+
+/// How large the messages are that a content is cut into, as NATS's own clients do.
+const CHUNK: usize = 128 * 1024;
+
+/// How many writers of the same object a writer gives way to.
+const RACES: usize = 100;
+
+const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
+
+/// One object on its way into a container: content that nothing refers to, until its description is published.
+pub(super) struct Upload {
+    container: NatsContainer,
+    object: String,
+    id: String,
+    left: Left,
+}
+
+/// What is to be removed when an upload has ended.
+enum Left {
+    Nothing,
+    /// The content: it has become no object.
+    Content,
+    /// The mark, and the content of the version before.
+    Mark {
+        replaced: Option<String>,
+    },
+    /// Nothing may be, since it is not known whether it has become an object. The sweep will know.
+    Unknown,
+}
+
+impl Upload {
+    pub(super) fn new(container: NatsContainer, object: &str) -> Self {
+        Self { container, object: object.to_owned(), id: unique(), left: Left::Nothing }
+    }
+
+    /// Stores the content.
+    pub(super) async fn store(&mut self, mut body: ByteStream) -> Result<Meta> {
+        let chunk = CHUNK.min(self.container.stream.link.max_payload().await?);
+        let mut pipeline = Pipeline::open(&self.container.stream).await?;
+        self.left = Left::Content;
+        let mut marked = self.mark(&mut pipeline).await?;
+        let subject = self.container.subjects.chunks(&self.id);
+        let (mut hash, mut size, mut chunks) = (Context::new(&SHA256), 0, 0);
+        let mut cutter = Cutter { chunk, rest: BytesMut::new() };
+        let mut ended = false;
+        while !ended {
+            let piece = body.next().await.transpose()?;
+            ended = piece.is_none();
+            cutter.add(piece.unwrap_or_default());
+            while let Some(part) = cutter.next(ended) {
+                hash.update(&part);
+                (size, chunks) = (size + part.len() as u64, chunks + 1);
+                pipeline.send(&subject, HeaderMap::new(), part).await?;
+            }
+            if marked.elapsed() > mark::RENEWED {
+                marked = self.mark(&mut pipeline).await?;
+            }
+        }
+        pipeline.finish().await?;
+        Ok(Meta {
+            name: self.object.clone(),
+            bucket: self.container.bucket.clone(),
+            id: self.id.clone(),
+            size,
+            chunks,
+            digest: Some(digest(hash)),
+            options: Some(Options { max_chunk_size: Some(chunk as u64), link: None }),
+            metadata: None,
+            deleted: false,
+        })
+    }
+
+    async fn mark(&self, pipeline: &mut Pipeline) -> Result<Instant> {
+        if self.container.marks {
+            let subject = self.container.subjects.mark(&self.id);
+            pipeline.send(&subject, mark::only_one(), Mark::of(&self.object).write()?).await?;
+        }
+        Ok(Instant::now())
+    }
+
+    /// Makes the content the object of its name, in place of what was there when nobody else was faster.
+    pub(super) async fn publish(&mut self, meta: Meta) -> Result<()> {
+        for _ in 0..RACES {
+            let state = self.container.state(&self.object).await?;
+            let before = state.object.map(|object| object.meta.id);
+            match self.replace(meta.clone().replacing(before.as_deref()), state.sequence).await {
+                Ok(()) => {
+                    self.left = Left::Mark { replaced: before };
+                    return Ok(());
+                }
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                Err(error) if error.kind() == ErrorKind::Timeout => return self.look(before, error).await,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::conflict(format!("the object {:?} is written by many others at the same time", self.object)))
+    }
+
+    async fn replace(&self, meta: Meta, expected: u64) -> Result<()> {
+        let payload = serde_json::to_vec(&meta).map_err(errors::odd)?.into();
+        let mut call = mark::replacing(self.container.subjects.meta(&self.object), payload);
+        call.headers.get_or_insert_default().insert(EXPECTED, HeaderValue::from(expected));
+        self.container.stream.publish(&call, Lost::Report).await.map(drop)
+    }
+
+    /// Looks whether the object is there, since the answer was lost.
+    async fn look(&mut self, before: Option<String>, lost: Error) -> Result<()> {
+        self.left = Left::Unknown;
+        let found = self.container.state(&self.object).await.ok().and_then(|state| state.object);
+        if found.is_some_and(|object| object.meta.id == self.id) {
+            self.left = Left::Mark { replaced: before };
+            return Ok(());
+        }
+        Err(lost)
+    }
+
+    /// Removes what is of no more use. What cannot be reached is left to the sweep.
+    pub(super) async fn finish(mut self) {
+        let left = std::mem::replace(&mut self.left, Left::Nothing);
+        clean(self.container.clone(), self.id.clone(), left).await;
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        // At the end of the process there is no runtime: then the sweep finds it.
+        if let (left @ Left::Content, Ok(runtime)) =
+            (std::mem::replace(&mut self.left, Left::Nothing), Handle::try_current())
+        {
+            runtime.spawn(clean(self.container.clone(), std::mem::take(&mut self.id), left));
+        }
+    }
+}
+
+async fn clean(container: NatsContainer, id: String, left: Left) {
+    let content = match left {
+        Left::Nothing | Left::Unknown => return,
+        Left::Content => Some(id.clone()),
+        Left::Mark { replaced } => replaced,
+    };
+    if let Err(error) = remove(&container, &id, content.as_deref()).await {
+        let bucket = &container.bucket;
+        tracing::warn!("the parts of an upload to the object store {bucket:?} were not removed yet: {error}");
+    }
+}
+
+/// Removes a content, and then the mark by which it would be found again.
+async fn remove(container: &NatsContainer, id: &str, content: Option<&str>) -> Result<()> {
+    if let Some(content) = content {
+        container.stream.purge(&container.subjects.chunks(content), None).await?;
+    }
+    if container.marks {
+        container.stream.purge(&container.subjects.mark(id), None).await?;
+    }
+    Ok(())
+}
+
+/// Cuts a stream of pieces into chunks of one size.
+struct Cutter {
+    chunk: usize,
+    rest: BytesMut,
+}
+
+impl Cutter {
+    fn add(&mut self, piece: Bytes) {
+        self.rest.extend_from_slice(&piece);
+    }
+
+    /// The next chunk that is full, or at the end whatever there is.
+    fn next(&mut self, ended: bool) -> Option<Bytes> {
+        let whole = self.rest.len() >= self.chunk || (ended && !self.rest.is_empty());
+        whole.then(|| self.rest.split_to(self.chunk.min(self.rest.len())).freeze())
+    }
+}
