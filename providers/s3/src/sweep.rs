@@ -1,0 +1,58 @@
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use aws_sdk_s3::types::MultipartUpload;
+
+use crate::{
+    errors::Failure,
+    store::{Store, ask},
+};
+
+/// How many pages of uploads are looked at: ten thousand uploads.
+const PAGES: usize = 10;
+
+/// Aborts uploads below the location that were begun that long ago: what processes that ended in mid-upload have left. In
+/// the background, since nothing waits for it.
+pub(crate) fn begin(store: Arc<Store>, older_than: Duration) {
+    tokio::spawn(async move {
+        if let Err(failure) = sweep(&store, older_than).await {
+            let error = store.error(failure, true);
+            tracing::warn!("unfinished uploads in S3 could not be looked for: {error}");
+        }
+    });
+}
+
+async fn sweep(store: &Store, older_than: Duration) -> Result<(), Failure> {
+    let (mut key, mut id) = (None, None);
+    for _ in 0..PAGES {
+        let list = store.client.list_multipart_uploads().bucket(store.bucket()).prefix(&store.location.prefix);
+        let answer = ask(store.deadline(), list.set_key_marker(key).set_upload_id_marker(id).send()).await?;
+        for upload in answer.uploads.unwrap_or_default() {
+            if is_older(&upload, older_than) {
+                abort(store, upload).await?;
+            }
+        }
+        if answer.is_truncated != Some(true) {
+            break;
+        }
+        (key, id) = (answer.next_key_marker, answer.next_upload_id_marker);
+    }
+    Ok(())
+}
+
+fn is_older(upload: &MultipartUpload, than: Duration) -> bool {
+    let begun = upload.initiated.and_then(|begun| SystemTime::try_from(begun).ok());
+    begun.and_then(|begun| begun.elapsed().ok()).is_some_and(|age| age > than)
+}
+
+async fn abort(store: &Store, upload: MultipartUpload) -> Result<(), Failure> {
+    let abort = store.client.abort_multipart_upload().bucket(store.bucket());
+    let abort = abort.set_key(upload.key).set_upload_id(upload.upload_id);
+    match ask(store.deadline(), abort.send()).await {
+        // Another process was faster.
+        Err(failure) if failure.is_no_upload() => Ok(()),
+        aborted => aborted.map(drop),
+    }
+}

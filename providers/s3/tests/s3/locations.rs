@@ -1,0 +1,128 @@
+use serde_json::json;
+use slight_capabilities::{Capability, ErrorKind, QualifiedName};
+use slight_provider_s3::kind;
+use slight_services::{SEAWEEDFS, Server, free_port, present};
+
+use crate::support::{S3_BUCKET, blobs, bucket, container, merge, place, place_on, text, value};
+
+#[tokio::test]
+async fn a_missing_bucket_is_named_with_what_to_do() {
+    let Some(place) = place() else { return };
+    let mut settings = place.settings();
+    merge(&mut settings, json!({ "blob": { "location": "no-such-bucket", "create": false } }));
+    let provider = kind().connect(settings).await.unwrap();
+    let error = provider.prepare(Capability::Blob).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    for part in ["no-such-bucket", "blob.location", "blob.create = true"] {
+        assert!(error.message().contains(part), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn buckets_are_not_made_unless_asked_for() {
+    let Some(place) = place() else { return };
+    let mut settings = place.settings();
+    settings["key-value"] = json!({ "location": "never-made" });
+    let provider = kind().connect(settings).await.unwrap();
+    assert_eq!(provider.prepare(Capability::KeyValue).await.unwrap_err().kind(), ErrorKind::NotFound);
+    let buckets = place.client().list_buckets().send().await.unwrap();
+    assert!(buckets.buckets().iter().all(|bucket| bucket.name() != Some("never-made")));
+}
+
+#[tokio::test]
+async fn a_second_preparation_changes_nothing() {
+    let Some(place) = place() else { return };
+    let provider = place.provider().await;
+    bucket(&*provider).await.set("key", "1".into()).await.unwrap();
+    provider.prepare(Capability::KeyValue).await.unwrap();
+    assert_eq!(value(&*bucket(&*provider).await, "key").await.as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn keys_in_s3_are_those_that_the_page_tells_of() {
+    let Some(place) = place() else { return };
+    let provider = place.provider().await;
+    let sessions = provider.key_value().unwrap().open(&QualifiedName::new("shop/", "sessions")).await.unwrap();
+    sessions.set("users/42", "1".into()).await.unwrap();
+    sessions.set("a b", "2".into()).await.unwrap();
+    let photos = blobs(&*provider).create(&"photos".into()).await.unwrap();
+    photos.write("2026/cat.jpg", text("cat")).await.unwrap();
+    photos.write("..", text("odd")).await.unwrap();
+    let mut keys = place.keys().await;
+    keys.sort_unstable();
+    let expected = [
+        "blob/photos/.slight-container",
+        "blob/photos/2026/cat.jpg",
+        "blob/photos/=Li4",
+        "kv/shop+/sessions/=YSBi",
+        "kv/shop+/sessions/users/42",
+    ];
+    assert_eq!(keys, expected);
+}
+
+#[tokio::test]
+async fn entries_and_objects_of_a_bucket_that_is_gone_are_not_found() {
+    let Some(place) = place() else { return };
+    let mut settings = place.settings();
+    settings["key-value"] = json!({ "location": "short-lived", "create": true });
+    let provider = kind().connect(settings).await.unwrap();
+    provider.prepare(Capability::KeyValue).await.unwrap();
+    place.client().delete_bucket().bucket("short-lived").send().await.unwrap();
+    let entries = bucket(&*provider).await;
+    for error in [
+        entries.get("key").await.unwrap_err(),
+        entries.set("key", "1".into()).await.unwrap_err(),
+        entries.swap("key", None, "1".into()).await.unwrap_err(),
+        entries.increment("key", 1).await.unwrap_err(),
+        entries.keys(None).await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        assert!(error.message().contains("short-lived"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_existing_location_may_be_a_part_of_a_bucket() {
+    let Some(place) = place() else { return };
+    let provider = place.provider().await;
+    let location = format!("{S3_BUCKET}/{}/theirs", place.prefix);
+    let theirs = blobs(&*provider).existing(&location).await.unwrap();
+    theirs.write("a file.txt", text("1")).await.unwrap();
+    assert_eq!(place.keys().await, ["theirs/a file.txt"]);
+    assert_eq!(theirs.list(None).await.unwrap().items, ["a file.txt"]);
+    theirs.info().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_eager_start_without_a_server_fails_and_a_lazy_one_does_not() {
+    let Some(mut server) = present(Server::start(&SEAWEEDFS, &[])) else { return };
+    let place = place_on(&server);
+    // So that the S3 bucket is there.
+    place.provider().await;
+    tokio::task::block_in_place(|| server.stop());
+    let eager = kind().connect(place.settings()).await.unwrap();
+    let error = eager.prepare(Capability::KeyValue).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert_eq!(eager.ping().await.unwrap_err().kind(), ErrorKind::Unavailable);
+
+    let lazy = place.provider_with(json!({ "connect": "lazy" })).await;
+    let entries = bucket(&*lazy).await;
+    assert_eq!(entries.get("key").await.unwrap_err().kind(), ErrorKind::Unavailable);
+    tokio::task::block_in_place(|| server.restart());
+    entries.set("key", "1".into()).await.unwrap();
+    container(&*lazy).await;
+    lazy.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_unavailable_in_time() {
+    let started = std::time::Instant::now();
+    let settings = json!({
+        "endpoint": format!("http://127.0.0.1:{}", free_port()),
+        "access-key-id": "id",
+        "secret-access-key": "hunter2",
+    });
+    let error = kind().connect(settings).await.unwrap().prepare(Capability::Blob).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+}
