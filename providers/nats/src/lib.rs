@@ -5,6 +5,7 @@
 //! guaranteed, and what each call costs.
 
 mod blob;
+mod call;
 mod errors;
 mod guarantees;
 mod key_value;

@@ -1,16 +1,17 @@
 use std::{future::Future, pin::pin, sync::Arc};
 
-use async_nats::{Client, HeaderMap, Message, Request, RequestErrorKind, Subscriber, jetstream};
+use async_nats::{Client, Message, Request, RequestErrorKind, Subscriber, jetstream};
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use serde::{Serialize, de::DeserializeOwned};
-use slight_capabilities::{Error, Result};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use slight_capabilities::{Error, ErrorKind, Result};
 use tokio::{
     sync::{OnceCell, watch},
     time::timeout,
 };
 
 use crate::{
+    call::{Call, unique},
     errors,
     pulse::{Pulse, State},
     settings::{Connect, Settings},
@@ -19,6 +20,9 @@ use crate::{
 
 /// How many attempts to connect may fail before a call is given up: the first may have begun before the call.
 const ATTEMPTS: u64 = 2;
+
+/// How many servers of a list are given the time to connect, at the start.
+const MOST_TRIED: u32 = 3;
 
 /// The one connection of a provider, which all its calls share. The client makes it anew when it is lost.
 ///
@@ -29,7 +33,7 @@ pub(crate) struct Link(Arc<Shared>);
 
 struct Shared {
     target: Target,
-    client: OnceCell<Client>,
+    client: OnceCell<Arc<Client>>,
     pulse: Pulse,
 }
 
@@ -42,17 +46,9 @@ pub(crate) enum Lost {
     Report,
 }
 
-/// What is sent.
-#[derive(Clone)]
-pub(crate) struct Call {
-    pub(crate) subject: String,
-    pub(crate) headers: Option<HeaderMap>,
-    pub(crate) payload: Bytes,
-}
-
 /// A connection that was there a moment ago, and the means to learn that it is lost.
 pub(crate) struct Ready {
-    pub(crate) client: Client,
+    pub(crate) client: Arc<Client>,
     state: watch::Receiver<State>,
     losses: u64,
 }
@@ -100,18 +96,21 @@ impl Link {
     }
 
     async fn connect_now(&self) -> Result<()> {
-        let connecting = timeout(CONNECT, self.options().connect(self.0.target.servers()));
+        let servers = self.0.target.servers();
+        let patience = CONNECT * u32::try_from(servers.len()).unwrap_or(MOST_TRIED).min(MOST_TRIED);
+        let connecting = timeout(patience, self.options().connect(servers));
         let Ok(connected) = connecting.await else {
             return Err(Error::unavailable(format!("NATS at {} cannot be reached: no answer in time", self.address())));
         };
         let client = connected.map_err(|error| errors::not_made(&self.address(), error))?;
         // Nobody else has the link yet.
-        let _ = self.0.client.set(client);
+        let _ = self.0.client.set(Arc::new(client));
         Ok(())
     }
 
-    async fn client(&self) -> Result<&Client> {
-        let connect = async || self.options().retry_on_initial_connect().connect(self.0.target.servers()).await;
+    async fn client(&self) -> Result<&Arc<Client>> {
+        let options = || self.options().retry_on_initial_connect();
+        let connect = async || options().connect(self.0.target.servers()).await.map(Arc::new);
         let client = self.0.client.get_or_try_init(connect).await;
         client.map_err(|error| errors::not_made(&self.address(), error))
     }
@@ -162,7 +161,7 @@ impl Link {
         let failing = pin!(ready.failure(&call.subject, denials, lost == Lost::SendAgain));
         let result = match select(asking, failing).await {
             Either::Left((result, _)) => result,
-            Either::Right((error, _)) if error.kind() == slight_capabilities::ErrorKind::Denied => {
+            Either::Right((error, _)) if error.kind() == ErrorKind::Denied => {
                 return Asked::Failed(error);
             }
             Either::Right((error, _)) => return Asked::Broken(error),
@@ -172,7 +171,7 @@ impl Link {
             Err(error) => match error.kind() {
                 RequestErrorKind::NoResponders => Asked::Answered(None),
                 RequestErrorKind::TimedOut => Asked::Failed(errors::late().with_source(error)),
-                RequestErrorKind::MaxPayloadExceeded => Asked::Failed(too_large(call, client.max_payload())),
+                RequestErrorKind::MaxPayloadExceeded => Asked::Failed(call.too_large(client.max_payload())),
                 _ => Asked::Failed(errors::odd(error)),
             },
         }
@@ -214,7 +213,7 @@ impl Link {
         match bounded(sending).await? {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == async_nats::PublishErrorKind::MaxPayloadExceeded => {
-                Err(too_large(&call, ready.client.max_payload()))
+                Err(call.too_large(ready.client.max_payload()))
             }
             Err(error) => Err(errors::odd(error)),
         }
@@ -249,7 +248,7 @@ enum Asked {
     Broken(Error),
 }
 
-#[derive(serde::Deserialize)]
+#[derive(Deserialize)]
 struct Failed {
     error: Option<jetstream::Error>,
 }
@@ -257,24 +256,4 @@ struct Failed {
 /// Handing something to the client takes time only where it cannot get rid of what it has.
 async fn bounded<T>(handing_over: impl Future<Output = T>) -> Result<T> {
     timeout(RESPONSE, handing_over).await.map_err(|_| errors::late())
-}
-
-fn too_large(call: &Call, limit: usize) -> Error {
-    Error::too_large("the message with its headers", wire_size(call) as u64, limit as u64)
-}
-
-/// What counts against the server's `max_payload`.
-pub(crate) fn wire_size(call: &Call) -> usize {
-    const FRAME: usize = "NATS/1.0\r\n\r\n".len();
-    const LINE: usize = ": \r\n".len();
-    let headers = call.headers.as_ref().filter(|headers| !headers.is_empty()).map_or(0, |headers| {
-        let lines = headers.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
-        FRAME + lines.map(|(name, value)| AsRef::<str>::as_ref(name).len() + value.as_str().len() + LINE).sum::<usize>()
-    });
-    headers + call.payload.len()
-}
-
-/// A name that nobody else has.
-pub(crate) fn unique() -> String {
-    std::iter::repeat_with(fastrand::alphanumeric).take(22).collect()
 }

@@ -12,12 +12,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::{
-    errors,
-    link::{Ready, unique},
-    stream::Stream,
-    target::RESPONSE,
-};
+use crate::{call::unique, errors, link::Ready, stream::Stream, target::RESPONSE};
 
 /// After how long without a request a server removes a consumer that nobody has removed.
 const FORGOTTEN: Duration = Duration::from_secs(60);

@@ -11,8 +11,9 @@ use serde_json::json;
 use slight_capabilities::{Error, Result};
 
 use crate::{
+    call::Call,
     errors::{self, code},
-    link::{Call, Link, Lost},
+    link::{Link, Lost},
 };
 
 /// A stream in JetStream by its name, and what we do with it.

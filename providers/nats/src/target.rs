@@ -34,6 +34,8 @@ impl Target {
     pub(crate) fn new(settings: &Settings) -> Result<Self> {
         let servers = servers(settings.url.expose())?;
         let options = login(settings, &servers)?;
+        // The client writes them into its log.
+        let servers = servers.into_iter().map(without_login).collect::<Result<_>>()?;
         let options = encryption(settings, options)?
             .name("slight")
             .connection_timeout(CONNECT)
@@ -60,15 +62,25 @@ impl Target {
     }
 }
 
+fn invalid() -> Error {
+    Error::invalid("the url is not of the form nats://host:4222 or tls://host:4222")
+}
+
 fn servers(urls: &str) -> Result<Vec<ServerAddr>> {
     // Not with its cause: that may quote the URL.
-    let invalid = || Error::invalid("the url is not of the form nats://host:4222 or tls://host:4222");
     let parse = |url: &str| {
         let server: ServerAddr = url.trim().parse().map_err(|_| invalid())?;
         let known = matches!(server.scheme(), "nats" | "tls") && !server.host().is_empty();
         known.then_some(server).ok_or_else(invalid)
     };
     urls.split(',').map(parse).collect()
+}
+
+fn without_login(server: ServerAddr) -> Result<ServerAddr> {
+    let mut url = server.into_inner();
+    let stripped = url.set_username("").and_then(|()| url.set_password(None));
+    stripped.map_err(|()| invalid())?;
+    ServerAddr::from_url(url).map_err(|_| invalid())
 }
 
 /// The way to log in that the settings name, or else the URL.
@@ -153,5 +165,14 @@ mod tests {
             [("a", 4222), ("b", 1)]
         );
         assert!(super::servers("http://a").is_err() && super::servers("").is_err());
+    }
+
+    #[test]
+    fn the_client_gets_no_url_with_a_login() {
+        for url in ["nats://user:hunter2@host:1", "tls://hunter2@host:1"] {
+            let server = without_login(servers(url).unwrap().remove(0)).unwrap();
+            assert!(!format!("{server:?}").contains("hunter2"), "{server:?}");
+            assert_eq!((server.host(), server.port()), ("host", 1));
+        }
     }
 }

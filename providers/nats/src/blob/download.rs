@@ -25,6 +25,9 @@ const MOST: u64 = 16;
 /// How many chunks are looked at in one round trip, without their bytes, on the way to a range.
 const LOOKED_AT: usize = 1000;
 
+/// How often the next chunk is asked for before it is taken for gone.
+const ATTEMPTS: u32 = 3;
+
 /// How long to wait until a replica that is behind may have caught up.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -116,18 +119,18 @@ impl Download {
 
     /// The next bytes, until there are as many as were asked for.
     async fn next(&mut self) -> Result<Option<Bytes>> {
-        let mut idle = false;
+        let mut asked = 0;
         while self.left > 0 {
             match self.reader.puller.next().await? {
                 Pulled::Message(message) => {
-                    idle = false;
+                    asked = 0;
                     if let Some(bytes) = self.take(message)? {
                         return Ok(Some(bytes));
                     }
                 }
-                Pulled::Done if idle || self.chunks == 0 => return Err(changed(&self.meta.name)),
+                Pulled::Done if asked == ATTEMPTS || self.chunks == 0 => return Err(changed(&self.meta.name)),
                 Pulled::Done => {
-                    idle = true;
+                    asked += 1;
                     self.ask().await?;
                 }
                 Pulled::Nobody => self.reopen().await?,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use slight_capabilities::Result;
 
-use crate::{errors, link::Call};
+use crate::{call::Call, errors};
 
 /// Replaces all messages of the subject by this one.
 const ROLLUP: (&str, &str) = ("Nats-Rollup", "sub");

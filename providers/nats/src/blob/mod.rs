@@ -20,12 +20,7 @@ use async_trait::async_trait;
 use slight_capabilities::{BlobStore, ByteRange, Container, Error, ObjectId, QualifiedName, Result};
 
 use self::{container::NatsContainer, names::Subjects};
-use crate::{
-    link::{Link, unique},
-    location::config,
-    settings::BlobSettings,
-    stream::Stream,
-};
+use crate::{call::unique, link::Link, location::config, settings::BlobSettings, stream::Stream};
 
 /// All containers of a location: an object store of NATS each.
 pub(crate) struct Containers {

@@ -4,12 +4,7 @@ use futures_util::StreamExt;
 use slight_capabilities::{Error, Result};
 use tokio::time::timeout;
 
-use crate::{
-    errors,
-    link::{Ready, unique},
-    stream::Stream,
-    target::RESPONSE,
-};
+use crate::{call::unique, errors, link::Ready, stream::Stream, target::RESPONSE};
 
 /// How many messages may be under way, sent and not acknowledged.
 const WINDOW: u64 = 16;

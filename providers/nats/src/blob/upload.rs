@@ -11,10 +11,7 @@ use super::{
     meta::{Meta, Options, digest},
     pipeline::Pipeline,
 };
-use crate::{
-    errors,
-    link::{Lost, unique},
-};
+use crate::{call::unique, errors, link::Lost};
 
 /// How large the messages are that a content is cut into, as NATS's own clients do.
 const CHUNK: usize = 128 * 1024;

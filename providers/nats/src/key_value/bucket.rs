@@ -11,7 +11,8 @@ use tokio::time::{sleep, timeout};
 
 use super::counters::{Turns, jitter};
 use crate::{
-    link::{Call, Lost},
+    call::Call,
+    link::Lost,
     listing::{self, Listing},
     location::Location,
     stream::{Stored, is_marker},

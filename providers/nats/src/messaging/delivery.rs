@@ -6,7 +6,10 @@ use slight_capabilities::{Delivery, Error, Message, Outcome, Result};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::group::{Group, LEASE};
-use crate::link::{Call, Link, Lost};
+use crate::{
+    call::Call,
+    link::{Link, Lost},
+};
 
 /// The longest that a retry waits.
 const MAX_RETRY: Duration = Duration::from_secs(3600);

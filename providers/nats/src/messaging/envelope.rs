@@ -2,7 +2,8 @@
 //!
 //! Headers hold no line breaks and no spaces around their values, and the client keeps their order only among those of
 //! one name. Hence names and values are written as a web form would (`a=1&b=two+words`): to at most three times their
-//! size, so that what is guaranteed to fit does.
+//! size, so that what is guaranteed to fit does. A stream takes 64 KiB of headers: larger ones stand at the beginning of
+//! the body.
 
 use async_nats::{HeaderMap, HeaderValue};
 use bytes::Bytes;
@@ -16,8 +17,53 @@ const METADATA: &str = "Slight-Metadata";
 /// Where replies go.
 const REPLY: &str = "Slight-Reply-To";
 
+/// Says how many bytes of headers the body begins with.
+const IN_BODY: &str = "Slight-Headers-In-Body";
+
+/// How many bytes of headers stand before the body, where they belong. The rest of the 64 KiB is for those of the stream.
+const MOST: usize = 48 * 1024;
+
 /// The headers and the body.
 pub(super) fn write(message: Message) -> (HeaderMap, Bytes) {
+    let (headers, data) = apart(message);
+    let lines = lines(&headers);
+    if lines.len() <= MOST {
+        return (headers, data);
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert(IN_BODY, HeaderValue::from(lines.len()));
+    (headers, [lines.as_bytes(), &data].concat().into())
+}
+
+/// Reads what [`write()`] wrote. What another program has sent is read as far as it can be.
+pub(super) fn read(headers: Option<&HeaderMap>, mut data: Bytes) -> Message {
+    let in_body = headers.and_then(|headers| headers.get(IN_BODY)?.as_str().parse().ok());
+    match in_body.filter(|length| *length <= data.len()) {
+        Some(length) => {
+            let lines = data.split_to(length);
+            together(Some(&parsed(&String::from_utf8_lossy(&lines))), data)
+        }
+        None => together(headers, data),
+    }
+}
+
+/// Headers as NATS writes them.
+fn lines(headers: &HeaderMap) -> String {
+    let line = |(name, values): (&async_nats::HeaderName, &Vec<HeaderValue>)| {
+        values.iter().map(|value| format!("{}: {}\r\n", AsRef::<str>::as_ref(name), value.as_str())).collect::<String>()
+    };
+    headers.iter().map(line).collect()
+}
+
+fn parsed(lines: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, text) in lines.lines().filter_map(|line| line.split_once(": ")) {
+        headers.append(name, value(text));
+    }
+    headers
+}
+
+fn apart(message: Message) -> (HeaderMap, Bytes) {
     let mut headers = HeaderMap::new();
     match &message.content_type {
         Some(plain) if is_plain(plain) => headers.insert(CONTENT_TYPE, value(plain)),
@@ -33,8 +79,7 @@ pub(super) fn write(message: Message) -> (HeaderMap, Bytes) {
     (headers, message.data)
 }
 
-/// Reads what [`write()`] wrote. What another program has sent is read as far as it can be.
-pub(super) fn read(headers: Option<&HeaderMap>, data: Bytes) -> Message {
+fn together(headers: Option<&HeaderMap>, data: Bytes) -> Message {
     let text = |name: &str| headers?.get(name).map(|value| value.as_str());
     let odd = text(ODD_CONTENT_TYPE).map(|odd| decoded(&format!("={odd}")).pop().unwrap_or_default().1);
     let reply = text(REPLY).and_then(|reply| decoded(reply).pop());
@@ -87,6 +132,17 @@ mod tests {
             comes_back(&Message { content_type: Some(odd.into()), ..Message::default() });
         }
         comes_back(&Message { metadata: vec![(String::new(), String::new())], ..Message::default() });
+    }
+
+    #[test]
+    fn headers_that_are_too_large_come_back_from_the_body() {
+        let metadata = vec![("a: b".to_owned(), "\r\n".repeat(50_000)), ("a: b".to_owned(), "2".to_owned())];
+        let reply_to = Some(ReplyTo { inbox: "a".into(), correlation: "b".into() });
+        let large = Message { data: "data".into(), content_type: Some("a/b".into()), metadata, reply_to };
+        comes_back(&large);
+        let (headers, body) = write(large);
+        assert!(lines(&headers).len() < 100 && body.ends_with(b"\r\ndata"));
+        comes_back(&Message { content_type: Some("x".repeat(100_000)), ..Message::default() });
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) struct Group {
     pub(super) topic_name: String,
     pub(super) consumer: String,
     subject: String,
-    topic: String,
+    encoded: String,
     group: String,
 }
 
@@ -38,7 +38,7 @@ impl Group {
             topic_name: topic.name.clone(),
             consumer: consumer_name(&topic.encoded(), group),
             subject: subject(location, topic),
-            topic: topic.encoded(),
+            encoded: topic.encoded(),
             group: group.to_owned(),
         }
     }
@@ -58,7 +58,7 @@ impl Group {
 
     fn config(&self) -> Config {
         // Names of consumers are short, and have few characters: the real ones are here.
-        let metadata = [("slight-topic", &self.topic), ("slight-group", &self.group)];
+        let metadata = [("slight-topic", &self.encoded), ("slight-group", &self.group)];
         let metadata: HashMap<_, _> = metadata.map(|(name, value)| (name.to_owned(), value.clone())).into();
         Config {
             durable_name: Some(self.consumer.clone()),

@@ -4,8 +4,9 @@ use tokio::time::{Duration, sleep};
 
 use super::envelope;
 use crate::{
+    call::{Call, unique},
     errors,
-    link::{Call, Link, Ready, unique},
+    link::{Link, Ready},
 };
 
 /// How long to wait after an error.
@@ -48,18 +49,16 @@ struct Reader {
 
 impl Reader {
     async fn next(&mut self) -> Option<Result<Reply>> {
-        let Some(ready) = &mut self.ready else {
-            return match self.link.ready().await {
-                Ok(ready) => {
-                    self.ready = Some(ready);
-                    self.received().await
-                }
+        if self.ready.is_none() {
+            match self.link.ready().await {
+                Ok(ready) => self.ready = Some(ready),
                 Err(error) => {
                     sleep(PAUSE).await;
-                    Some(Err(error))
+                    return Some(Err(error));
                 }
-            };
-        };
+            }
+        }
+        let ready = self.ready.as_mut()?;
         tokio::select! {
             biased;
             message = self.subscriber.next() => message.map(|message| Ok(read(message))),
@@ -68,10 +67,6 @@ impl Reader {
                 Some(Err(errors::lost(true)))
             }
         }
-    }
-
-    async fn received(&mut self) -> Option<Result<Reply>> {
-        Box::pin(self.next()).await
     }
 }
 

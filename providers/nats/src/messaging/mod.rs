@@ -10,12 +10,13 @@ use std::{sync::Arc, time::Duration};
 use async_nats::jetstream::stream::{Config, RetentionPolicy};
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use slight_capabilities::{Deliveries, Error, Inbox, Message, Messaging, QualifiedName, ReplyTo, Result, Subscription};
+use slight_capabilities::{Deliveries, Inbox, Message, Messaging, QualifiedName, ReplyTo, Result, Subscription};
 use tokio::sync::{Semaphore, mpsc};
 
 use self::{group::Group, incoming::Incoming, member::Member};
 use crate::{
-    link::{Call, Link, Lost, unique, wire_size},
+    call::{Call, unique},
+    link::{Link, Lost},
     location::{Location, config},
     settings::MessagingSettings,
     stream::Stream,
@@ -61,9 +62,9 @@ impl Messaging for Topics {
         let (mut headers, payload) = envelope::write(message);
         headers.insert(ID, unique());
         let call = Call { subject: group::subject(&self.name, topic), headers: Some(headers), payload };
-        let (size, limit) = (wire_size(&call), stream.link.max_payload().await?);
-        if size > limit {
-            return Err(Error::too_large("the message as it is sent", size as u64, limit as u64));
+        let limit = stream.link.max_payload().await?;
+        if call.size() > limit {
+            return Err(call.too_large(limit));
         }
         self.location.note(stream.publish(&call, Lost::SendAgain).await).map(drop)
     }
