@@ -10,6 +10,7 @@ mod blob;
 mod counter;
 mod error;
 mod guarantees;
+mod inboxes;
 mod key_value;
 mod messaging;
 mod names;
@@ -25,6 +26,7 @@ pub use guarantees::{
     BlobCosts, BlobGuarantees, Guarantees, KeyValueCosts, KeyValueGuarantees, Largest, MessagingCosts,
     MessagingGuarantees, RoundTrips,
 };
+pub use inboxes::LocalInboxes;
 pub use key_value::{Bucket, Entry, KeyValue, Version};
 pub use messaging::{Deliveries, Delivery, Inbox, Message, Messaging, Outcome, Replies, Reply, ReplyTo, Subscription};
 pub use names::{

@@ -28,6 +28,9 @@ pub struct Limits {
     #[serde(with = "duration")]
     #[schemars(schema_with = "duration::schema")]
     pub backend_timeout: Duration,
+    /// How many clients may be connected at a time. Beyond them, clients wait to be connected.
+    #[schemars(range(min = 1))]
+    pub connections: u32,
     /// How many requests may be served at a time; as many messages may be handled beside them.
     #[schemars(range(min = 1))]
     pub concurrency: u32,
@@ -68,6 +71,7 @@ impl Default for Limits {
             memory: 256 * MIB,
             timeout: Duration::from_secs(30),
             backend_timeout: Duration::from_secs(10),
+            connections: 4096,
             concurrency: 256,
             queue: 1024,
             drain_timeout: Duration::from_secs(30),

@@ -11,7 +11,7 @@ fn every_limit_is_on_without_being_said() {
     assert_eq!((limits.body, limits.returned, limits.spool), (4 << 30, 32 << 20, 1 << 30));
     assert_eq!((limits.timeout, limits.backend_timeout), (Duration::from_secs(30), Duration::from_secs(10)));
     assert_eq!(limits.drain_timeout, Duration::from_secs(30));
-    assert_eq!((limits.concurrency, limits.queue, limits.handles), (256, 1024, 1024));
+    assert_eq!((limits.connections, limits.concurrency, limits.queue, limits.handles), (4096, 256, 1024, 1024));
 }
 
 #[test]

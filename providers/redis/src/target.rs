@@ -38,11 +38,6 @@ impl Target {
             login = login.set_password(password.expose());
         }
         let encrypted = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
-        if encrypted {
-            // TLS of whatever library uses the first provider that is installed; a second one is refused, and is no
-            // failure.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        }
         let info = info.set_redis_settings(login).set_tcp_settings(TcpSettings::default().set_nodelay(true));
         Ok(Self { info, certificates: certificates(settings, encrypted)? })
     }

@@ -5,7 +5,9 @@ use aws_sdk_s3::{
     Client,
     config::{
         Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedHttpClient,
-        StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
+        StalledStreamProtectionConfig,
+        retry::{RetryConfig, RetryPartition, TokenBucket},
+        timeout::TimeoutConfig,
     },
 };
 use aws_smithy_http_client::{
@@ -21,6 +23,9 @@ const CONNECT: Duration = Duration::from_secs(3);
 
 /// How often a request is sent at most, where a second time does no harm.
 const ATTEMPTS: u32 = 3;
+
+/// What a section may spend on sending again before S3 answers: 5 each time, or 10 after a timeout.
+const RETRIES: usize = 500;
 
 /// The client that all requests of a section go through, and its region. Nothing is sent yet to S3.
 pub(crate) async fn client(settings: &Settings) -> Result<(Client, String)> {
@@ -38,6 +43,8 @@ pub(crate) async fn client(settings: &Settings) -> Result<(Client, String)> {
                 .with_initial_backoff(Duration::from_millis(200))
                 .with_max_backoff(Duration::from_secs(2)),
         )
+        // Of this section alone: an S3 that is down takes no retries from another.
+        .retry_partition(RetryPartition::custom("slight").token_bucket(TokenBucket::new(RETRIES)).build())
         .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT.min(settings.timeout)).build())
         // Every wait has a limit of its own here.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());

@@ -108,9 +108,11 @@ where
     Request: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
 {
     let mut pause = Pause::default();
+    // So that the last one has time for its answer: else it would end with an outcome that nobody knows.
+    let last = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
     loop {
         match ask(deadline, send()).await {
-            Err(failure) if failure.is_throttled() && pause.wait(deadline).await => {}
+            Err(failure) if failure.is_throttled() && pause.wait(last).await => {}
             answer => return answer,
         }
     }

@@ -44,6 +44,8 @@ fn settings(url: &str) -> Value {
         "endpoint": url,
         "access-key-id": S3_ADMIN.id,
         "secret-access-key": S3_ADMIN.secret,
+        // SeaweedFS has conditional writes of one key that meet wait for whole seconds.
+        "timeout": "30s",
         "key-value": { "create": true },
         "blob": { "create": true },
     })

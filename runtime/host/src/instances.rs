@@ -83,8 +83,9 @@ impl Instances {
         store.limiter(|state| &mut state.memory);
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
-        // What a guest passes in one call is copied before the host sees it.
-        store.set_hostcall_fuel(self.shared.limits.largest_argument());
+        // What a guest passes in one call is copied before the host can say that it is too large. More than its own
+        // memory it can pass only by naming the same bytes many times over.
+        store.set_hostcall_fuel(self.shared.limits.memory);
         store
     }
 }

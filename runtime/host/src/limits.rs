@@ -9,6 +9,8 @@ pub struct Limits {
     pub timeout: Duration,
     /// One call to a backend; for streams, each chunk.
     pub backend_timeout: Duration,
+    /// Connections of clients open at a time; more are accepted only as others end.
+    pub connections: usize,
     /// Requests served at a time; and as many messages handled.
     pub concurrency: usize,
     /// Requests waiting for an instance; one more is answered with 503.
@@ -36,6 +38,7 @@ impl Default for Limits {
             memory: 256 * MIB,
             timeout: Duration::from_secs(30),
             backend_timeout: Duration::from_secs(10),
+            connections: 4096,
             concurrency: 256,
             queue: 1024,
             drain_timeout: Duration::from_secs(30),
@@ -46,12 +49,5 @@ impl Default for Limits {
             spool: 1024 * MIB as u64,
             handles: 1024,
         }
-    }
-}
-
-impl Limits {
-    /// The most that a guest may pass in one call, in bytes: what one value, one message or one batch may need.
-    pub(crate) fn largest_argument(&self) -> usize {
-        self.value.max(self.message).max(self.returned).saturating_add(64 * 1024)
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     guard::{self, Call},
     key_value::Cursors,
     messaging::Inboxes,
-    outbound::{Outbound, OutboundPolicy},
+    outbound::{self, Outbound, OutboundPolicy},
 };
 
 /// A directory of the host that the guest sees.
@@ -48,6 +48,8 @@ pub(crate) struct Shared {
     pub services: Services,
     pub limits: Limits,
     pub environment: Environment,
+    /// Sends the requests of all instances.
+    pub http: outbound::Client,
     /// The numbers given out as cursors by wasi:keyvalue 0.2.0-draft.
     pub cursors: Cursors,
     /// Where replies to this process arrive.
@@ -64,6 +66,7 @@ impl Shared {
             services,
             limits,
             environment,
+            http: outbound::Client::default(),
             cursors: Cursors::default(),
             inboxes: Inboxes::default(),
             writes: Writes::default(),
@@ -116,7 +119,7 @@ impl State {
             memory: MemoryLimiter::new(shared.limits.memory),
             wasi,
             http: WasiHttpCtx::new(),
-            outbound: Outbound::new(shared.environment.http_outbound.clone(), shared.limits.body),
+            outbound: Outbound::new(shared.environment.http_outbound.clone(), shared.http.clone(), shared.limits.body),
             shared,
         }
     }

@@ -4,6 +4,7 @@ mod args;
 mod builtin;
 mod check;
 mod logs;
+mod open_files;
 mod output;
 mod providers;
 mod run;

@@ -3,14 +3,15 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use slight_runtime::{App, CodeCache, Host, Settings, Trigger};
 
-use crate::{args, builtin, providers::Providers, settings, signals};
+use crate::{args, builtin, open_files, providers::Providers, settings, signals};
 
 /// `slight run`
 pub async fn run(args: args::Run) -> Result<ExitCode> {
     let kinds = builtin::kinds();
     let mut config = settings::load(args.app.config.as_deref(), &kinds)?;
     subscribe(&mut config, &args);
-    let limits = settings::limits(&config);
+    let mut limits = settings::limits(&config);
+    open_files::make_room(&mut limits);
     let app = App::load(&args.app.component, &limits, &CodeCache::User)?;
     app.check()?;
     check_subscriptions(&app, &config)?;

@@ -24,6 +24,7 @@ pub fn limits(config: &Config) -> Limits {
         memory: size(limits.memory),
         timeout: limits.timeout,
         backend_timeout: limits.backend_timeout,
+        connections: size(limits.connections.into()),
         concurrency: size(limits.concurrency.into()),
         queue: size(limits.queue.into()),
         drain_timeout: limits.drain_timeout,

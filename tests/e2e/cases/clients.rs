@@ -110,6 +110,20 @@ async fn a_body_that_comes_slowly_arrives_whole() {
 }
 
 #[tokio::test]
+async fn beyond_the_limit_clients_wait_until_others_leave() {
+    let app = run("hello-http").toml("limits = { connections = 2 }").start().await;
+    let held = [app.connect().await, app.connect().await];
+    let waiting = app.get("/");
+    let mut waiting = std::pin::pin!(waiting);
+    tokio::select! {
+        answer = &mut waiting => panic!("answered beyond the limit: {}", answer.status),
+        _ = app.wait_for_log("limits.connections") => {}
+    }
+    drop(held);
+    assert_eq!(waiting.await.text(), "hello");
+}
+
+#[tokio::test]
 async fn idle_connections_keep_nobody_from_being_served() {
     let app = run("hello-http").toml("limits = { concurrency = 2, queue = 2 }").start().await;
     let idle = join_all((0..300).map(|_| TcpStream::connect(app.address()))).await;

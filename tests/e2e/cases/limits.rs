@@ -65,6 +65,20 @@ async fn a_value_that_is_too_large_is_refused_with_the_limit() {
 }
 
 #[tokio::test]
+async fn a_value_of_any_size_is_refused_and_not_a_trap() {
+    let app = run("kv").toml("key-value = { default = \"memory\" }").start().await;
+    let error = app.put("/kv/default/k", vec![b'x'; 48 << 20]).await.error();
+    assert!(error.starts_with("other: ") && error.contains("50331648 bytes"), "{error}");
+}
+
+#[tokio::test]
+async fn a_request_with_too_few_handles_fails_with_the_limit_in_the_log() {
+    let app = run("hello-http").toml("limits = { handles = 1 }").start().await;
+    app.get("/").await.refused(500);
+    app.wait_for_log("limits.handles").await;
+}
+
+#[tokio::test]
 async fn a_batch_that_would_return_too_much_is_refused_with_the_limit() {
     let app = run("kv").toml("key-value = { default = \"memory\" }\nlimits = { returned = \"4KiB\" }").start().await;
     for key in ["a", "b", "c"] {

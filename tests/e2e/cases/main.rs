@@ -18,6 +18,7 @@ mod guest_failures;
 mod http;
 mod key_value;
 mod key_value_draft;
+mod large;
 mod limits;
 mod logging;
 mod messaging;

@@ -1,6 +1,20 @@
 //! Requests that the guest sends.
 
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use rustls::{ServerConfig, pki_types::PrivateKeyDer};
 use slight_e2e::{Running, run};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpListener,
+};
+use tokio_rustls::TlsAcceptor;
 
 async fn ask(app: &Running, url: &str) -> slight_e2e::Answer {
     app.get(&format!("/outbound?url={url}")).await
@@ -66,4 +80,90 @@ async fn a_backend_that_never_answers_ends_at_the_timeout() {
     let toml = format!("{}\nlimits = {{ timeout = \"1s\" }}", allowing(std::slice::from_ref(&url)));
     let app = run("misbehave").toml(&toml).start().await;
     assert!(ask(&app, &format!("{url}/")).await.refused(500).contains("limits.timeout"));
+}
+
+/// Answers every request of a connection with `answered`.
+async fn answer_requests(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nanswered";
+    let mut received = Vec::new();
+    loop {
+        let mut piece = [0; 1024];
+        match stream.read(&mut piece).await {
+            Ok(0) | Err(_) => return,
+            Ok(length) => received.extend_from_slice(&piece[..length]),
+        }
+        if received.ends_with(b"\r\n\r\n") {
+            received.clear();
+            if stream.write_all(ANSWER).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn requests_of_many_instances_share_a_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = connections.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(answer_requests(stream));
+        }
+    });
+    let app = run("misbehave").toml(&allowing(std::slice::from_ref(&url))).start().await;
+    for _ in 0..10 {
+        assert_eq!(ask(&app, &format!("{url}/")).await.json()["body"], "answered");
+    }
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn https_trusts_the_certificates_of_the_system_and_no_other() {
+    let certificate = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(certificate.signing_key.serialize_der()).unwrap();
+    let tls = ServerConfig::builder().with_no_client_auth();
+    let tls = Arc::new(tls.with_single_cert(vec![certificate.cert.der().clone()], key).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = TlsAcceptor::from(tls.clone());
+            tokio::spawn(async move {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    answer_requests(stream).await;
+                }
+            });
+        }
+    });
+    let allowed = allowing(std::slice::from_ref(&url));
+    let trusting = run("misbehave").toml(&allowed);
+    let trusted = trusting.path("trusted.pem");
+    fs::write(&trusted, certificate.cert.pem()).unwrap();
+    let trusting = trusting.env("SSL_CERT_FILE", trusted).start().await;
+    assert_eq!(ask(&trusting, &format!("{url}/")).await.json()["body"], "answered");
+
+    let wary = run("misbehave").toml(&allowed).start().await;
+    let error = ask(&wary, &format!("{url}/")).await.error();
+    assert!(error.contains("TlsCertificateError"), "{error}");
+    let line = wary.wait_for_log("an outgoing request to").await;
+    assert!(line.contains(&url) && line.contains("certificate"), "{line}");
+}
+
+#[tokio::test]
+async fn a_response_that_breaks_off_is_an_error_and_never_whole() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nonly this").await;
+        }
+    });
+    let app = run("misbehave").toml(&allowing(std::slice::from_ref(&url))).start().await;
+    let answer = ask(&app, &format!("{url}/")).await;
+    assert!(!answer.status.is_success(), "{}", answer.body_text());
 }

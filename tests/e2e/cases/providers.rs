@@ -4,7 +4,7 @@
 use std::{any::Any, collections::BTreeSet, fs};
 
 use slight_e2e::{check, root, run};
-use slight_services::{Kind, Missing, REDIS, Server, present};
+use slight_services::{Azurite, Kind, Missing, NATS, REDIS, S3_ADMIN, S3Keys, SEAWEEDFS, Server, present};
 
 use crate::readme;
 
@@ -22,38 +22,68 @@ macro_rules! examples {
 }
 
 examples! {
+    the_guestbook_on_aws: "guestbook", "aws.toml";
+    the_guestbook_on_azure: "guestbook", "azure.toml";
+    the_guestbook_on_nats: "guestbook", "nats.toml";
     the_guestbook_on_redb: "guestbook", "redb.toml";
     the_guestbook_on_redis: "guestbook", "redis.toml";
     the_guestbook_on_sled: "guestbook", "sled.toml";
+    photos_on_aws: "photos", "aws.toml";
+    photos_on_azure: "photos", "azure.toml";
+    photos_on_nats: "photos", "nats.toml";
     photos_on_file: "photos", "file.toml";
+    orders_on_aws: "orders", "aws.toml";
+    orders_on_azure: "orders", "azure.toml";
+    orders_on_nats: "orders", "nats.toml";
     orders_on_redb: "orders", "redb.toml";
     orders_on_redis: "orders", "redis.toml";
+    report_on_aws: "report", "aws.toml";
+    report_on_azure: "report", "azure.toml";
+    report_on_nats: "report", "nats.toml";
     report_on_redb_and_file: "report", "redb+file.toml";
     report_on_redis_and_file: "report", "redis+file.toml";
 }
 
-/// What starts the servers that the files name, by the address that stands there.
-const SERVERS: &[(&str, Start)] = &[("redis://127.0.0.1:6379", || started(&REDIS))];
+/// What stands in the files for a server that users have, and what starts one for the test.
+const SERVERS: &[(&str, Start)] = &[
+    ("nats://127.0.0.1:4222", || started(&NATS)),
+    ("redis://127.0.0.1:6379", || started(&REDIS)),
+    ("region = \"eu-central-1\"", s3),
+    ("${env:AZURE_STORAGE_CONNECTION_STRING}", azure),
+];
 
 type Start = fn() -> Result<Started, Missing>;
 
 /// A server that runs as long as this value lives.
 struct Started {
-    address: String,
+    /// What to write instead.
+    instead: String,
     _server: Box<dyn Any>,
 }
 
 fn started(kind: &'static Kind) -> Result<Started, Missing> {
     let server = Server::start(kind, &[])?;
-    Ok(Started { address: server.url(), _server: Box::new(server) })
+    Ok(Started { instead: server.url(), _server: Box::new(server) })
+}
+
+fn s3() -> Result<Started, Missing> {
+    let server = Server::start(&SEAWEEDFS, &[])?;
+    let (endpoint, S3Keys { id, secret }) = (server.url(), S3_ADMIN);
+    let instead = format!("endpoint = \"{endpoint}\"\naccess-key-id = \"{id}\"\nsecret-access-key = \"{secret}\"");
+    Ok(Started { instead, _server: Box::new(server) })
+}
+
+fn azure() -> Result<Started, Missing> {
+    let server = Azurite::start(&[])?;
+    Ok(Started { instead: server.connection_string(), _server: Box::new(server) })
 }
 
 async fn holds(example: &'static str, file: &str) {
     let mut toml = fs::read_to_string(root().join("examples").join(example).join(file)).unwrap();
     let mut servers = Vec::new();
-    for (address, start) in SERVERS.iter().filter(|(address, _)| toml.contains(address)).collect::<Vec<_>>() {
+    for (written, start) in SERVERS.iter().filter(|(written, _)| toml.contains(written)).collect::<Vec<_>>() {
         let Some(started) = present(start()) else { return };
-        toml = toml.replace(address, &started.address);
+        toml = toml.replace(written, &started.instead);
         servers.push(started);
     }
     let checked = check(example).toml(&toml).end().await;

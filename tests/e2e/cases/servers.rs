@@ -16,9 +16,12 @@ pub const REDIS: Backend = Backend {
     durable: &["--appendonly", "yes", "--appendfsync", "always"],
 };
 
+pub const NATS: Backend = Backend { kind: &slight_services::NATS, provider: "nats", durable: &[] };
+
 /// A test of each name for each server, from functions that take a [`Backend`].
 macro_rules! on_every_server {
     ($($test:ident)*) => {
+        crate::servers::tests_on! { nats NATS $($test)* }
         crate::servers::tests_on! { redis REDIS $($test)* }
     };
 }

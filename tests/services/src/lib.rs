@@ -14,21 +14,28 @@
 //! in `PATH` will do as well. A server ends when its [`Server`] goes out of scope, also when a test panics, and when the
 //! process that started it ends in whatever way, also by `kill -9`.
 
+mod azurite;
 mod cluster;
+mod faults;
+mod http;
 mod kind;
 mod port;
 mod program;
 mod redis;
+mod seaweedfs;
 mod server;
 mod shared;
 mod supervisor;
 mod wait;
 
 pub use self::{
+    azurite::{AZURITE, Azurite, shared_azurite},
     cluster::RedisCluster,
+    faults::{Fault, Faults, Request, Rule},
     kind::{Kind, NATS, REDIS, VALKEY},
     port::free_port,
     program::Missing,
+    seaweedfs::{S3_ADMIN, S3_READER, S3Keys, SEAWEEDFS},
     server::Server,
     shared::{present, shared_url},
     wait::DEADLINE,

@@ -1,12 +1,12 @@
-//! `cargo run -p slight-services redis` starts a server, prints its URL, and keeps it until the standard input ends or
-//! this process does.
+//! `cargo run -p slight-services redis` starts a server, prints its URL, or for Azurite its connection string, and keeps it until
+//! the standard input ends or this process does.
 
 use std::{env, io, process::ExitCode};
 
-use slight_services::{Kind, NATS, REDIS, Server, VALKEY};
+use slight_services::{AZURITE, Azurite, Kind, Missing, NATS, REDIS, SEAWEEDFS, Server, VALKEY};
 
 fn main() -> ExitCode {
-    let kinds: [&'static Kind; 3] = [&REDIS, &VALKEY, &NATS];
+    let kinds: [&'static Kind; 5] = [&REDIS, &VALKEY, &NATS, &SEAWEEDFS, &AZURITE];
     let arguments: Vec<String> = env::args().skip(1).collect();
     let chosen = arguments.split_first().and_then(|(name, more)| {
         let kind = kinds.into_iter().find(|kind| kind.name == name)?;
@@ -16,16 +16,28 @@ fn main() -> ExitCode {
         eprintln!("usage: slight-services {} [ARGUMENT OF THE SERVER]…", kinds.map(|kind| kind.name).join("|"));
         return ExitCode::from(2);
     };
-    match Server::start(kind, &more) {
-        Ok(server) => {
-            println!("{}", server.url());
-            // An error is as good as an end.
-            let _ = io::copy(&mut io::stdin(), &mut io::sink());
-            ExitCode::SUCCESS
-        }
+    match keep(kind, &more) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(missing) => {
             eprintln!("error: {missing}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn keep(kind: &'static Kind, more: &[&str]) -> Result<(), Missing> {
+    if kind.name == AZURITE.name {
+        let azurite = Azurite::start(more)?;
+        wait(&azurite.connection_string());
+    } else {
+        let server = Server::start(kind, more)?;
+        wait(&server.url());
+    }
+    Ok(())
+}
+
+fn wait(url: &str) {
+    println!("{url}");
+    // An error is as good as an end.
+    let _ = io::copy(&mut io::stdin(), &mut io::sink());
 }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use slight_services::{DEADLINE, Kind, NATS, REDIS, RedisCluster, Server, VALKEY, present};
+use slight_services::{AZURITE, Azurite, DEADLINE, Kind, NATS, REDIS, RedisCluster, Server, VALKEY, present};
 
 /// Sends one line to a Redis server, and gives the first line of its answer.
 fn ask(port: u16, line: &str) -> String {
@@ -53,6 +53,23 @@ fn valkey_ends_with_its_value() {
 #[test]
 fn nats_ends_with_its_value() {
     ends_with_its_value(&NATS);
+}
+
+#[test]
+fn azurite_ends_with_its_value() {
+    ends_with_its_value(&AZURITE);
+}
+
+#[test]
+fn azurite_starts_again_with_the_ports_of_its_blobs_and_queues() {
+    let Some(mut azurite) = present(Azurite::start(&[])) else { return };
+    let (string, ports) = (azurite.connection_string(), [azurite.blob_port(), azurite.queue_port()]);
+    assert!(ports.iter().all(|port| is_open(*port) && string.contains(&format!("http://127.0.0.1:{port}/"))));
+    azurite.stop();
+    assert!(!ports.iter().any(|port| is_open(*port)));
+    azurite.restart();
+    assert!(ports.iter().all(|port| is_open(*port)));
+    assert_eq!(azurite.connection_string(), string);
 }
 
 #[test]

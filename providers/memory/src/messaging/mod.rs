@@ -1,6 +1,5 @@
 mod delivery;
 mod group;
-mod inboxes;
 mod member;
 
 use std::{
@@ -10,9 +9,11 @@ use std::{
 
 use async_trait::async_trait;
 use parking_lot::RwLock;
-use slight_capabilities::{Deliveries, Inbox, Message, Messaging, QualifiedName, ReplyTo, Result, Subscription};
+use slight_capabilities::{
+    Deliveries, Inbox, LocalInboxes, Message, Messaging, QualifiedName, ReplyTo, Result, Subscription,
+};
 
-use self::{group::Group, inboxes::Inboxes, member::Member};
+use self::{group::Group, member::Member};
 
 /// Topics with their groups, and the inboxes.
 ///
@@ -20,7 +21,7 @@ use self::{group::Group, inboxes::Inboxes, member::Member};
 #[derive(Default)]
 pub(crate) struct Topics {
     topics: RwLock<HashMap<QualifiedName, BTreeMap<String, Arc<Group>>>>,
-    inboxes: Arc<Inboxes>,
+    inboxes: LocalInboxes,
 }
 
 impl Topics {

@@ -6,7 +6,6 @@
 mod clock;
 mod delivery;
 mod encoding;
-mod inboxes;
 mod leases;
 mod member;
 mod queues;
@@ -16,13 +15,14 @@ mod upkeep;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use slight_capabilities::{Deliveries, Error, Inbox, Message, Messaging, QualifiedName, ReplyTo, Result, Subscription};
+use slight_capabilities::{
+    Deliveries, Error, Inbox, LocalInboxes, Message, Messaging, QualifiedName, ReplyTo, Result, Subscription,
+};
 use tokio::sync::OnceCell;
 
 pub(crate) use self::encoding::MAX_MESSAGE_BYTES;
 use self::{
     encoding::encoded,
-    inboxes::Inboxes,
     member::Member,
     queues::{Queues, Source},
 };
@@ -31,13 +31,17 @@ use crate::store::Store;
 #[derive(Clone)]
 pub(crate) struct Topics {
     queues: Arc<Queues>,
-    inboxes: Arc<Inboxes>,
+    inboxes: LocalInboxes,
     prepared: Arc<OnceCell<()>>,
 }
 
 impl Topics {
     pub(crate) fn new(store: Arc<Store>, location: &str) -> Self {
-        Self { queues: Arc::new(Queues::new(store, location)), inboxes: Arc::default(), prepared: Arc::default() }
+        Self {
+            queues: Arc::new(Queues::new(store, location)),
+            inboxes: LocalInboxes::default(),
+            prepared: Arc::default(),
+        }
     }
 
     /// Once: a second time it would void the leases that this process has given out.

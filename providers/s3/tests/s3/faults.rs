@@ -84,7 +84,7 @@ async fn an_increment_whose_answer_is_lost_counts_once() {
 async fn swaps_and_increments_wait_when_s3_asks_for_fewer_requests() {
     let Some(place) = place() else { return };
     let (place, faults) = place.behind_faults();
-    let provider = place.provider_with(json!({ "timeout": "1s" })).await;
+    let provider = place.provider_with(json!({ "timeout": "4s" })).await;
     let bucket = bucket(&*provider).await;
     faults.add(Rule::once(answer(503, "SlowDown")).method("PUT").times(2));
     bucket.swap("key", None, "1".into()).await.unwrap();

@@ -105,6 +105,19 @@ async fn a_large_object_is_copied_in_parts_with_what_it_is() {
 }
 
 #[tokio::test]
+async fn copies_find_containers_with_slashes_in_their_names() {
+    let Some(place) = place() else { return };
+    let store = blobs(&*place.provider().await);
+    let id = |object: &str| ObjectId { container: "team/photos".into(), object: object.to_owned() };
+    let container = store.create(&"team/photos".into()).await.unwrap();
+    for (object, size) in [("a/b", 1), ("large", 65)] {
+        container.write(object, megabytes(size)).await.unwrap();
+        store.copy(&id(object), &id("copy")).await.unwrap();
+        is_megabytes(container.read("copy", ByteRange::ALL).await.unwrap(), size).await;
+    }
+}
+
+#[tokio::test]
 async fn a_start_removes_uploads_that_are_old_and_no_others() {
     let Some(place) = place() else { return };
     place.provider().await;

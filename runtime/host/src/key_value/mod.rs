@@ -6,10 +6,12 @@ mod draft;
 mod draft2;
 mod get;
 mod pairs;
+mod serve;
 
 use std::sync::Arc;
 
-use slight_capabilities::{Access, Cursor, Entry, Error, ErrorKind, Page, Result, check_key, check_name};
+use bytes::Bytes;
+use slight_capabilities::{Access, Cursor, Entry, Error, Page, Result, check_key, check_name};
 use wasmtime::component::Resource;
 
 pub(crate) use self::{cursors::Cursors, get::link_get, pairs::link_pairs};
@@ -19,6 +21,10 @@ use crate::{
     services::find_route,
     state::{Shared, State},
 };
+
+/// How many keys a backend is asked for in one call of `get-many`: how much they hold together is known only once it is
+/// here, and a guest may ask for any number.
+const KEYS_AT_A_TIME: usize = 64;
 
 /// A bucket that the guest has open.
 #[derive(Clone)]
@@ -157,9 +163,14 @@ impl State {
         let bucket = self.table.get(&bucket)?;
         Ok(async {
             keys.iter().try_for_each(|key| check_key("key", key))?;
-            let values = self.shared.guarded(bucket.call("key-value get-many"), bucket.bucket.get_many(&keys)).await?;
-            self.shared.check_returned(values.iter().flatten().map(|value| value.len()).sum())?;
-            let values = values.into_iter().map(|value| value.map(Into::into));
+            let mut values = Vec::with_capacity(keys.len());
+            let mut size = 0;
+            for keys in keys.chunks(KEYS_AT_A_TIME) {
+                let some = self.shared.guarded(bucket.call("key-value get-many"), bucket.bucket.get_many(keys)).await?;
+                size += some.iter().flatten().map(Bytes::len).sum::<usize>();
+                self.shared.check_returned(size)?;
+                values.extend(some.into_iter().map(|value| value.map(Into::into)));
+            }
             Ok(keys.into_iter().zip(values).collect())
         }
         .await)
@@ -193,22 +204,3 @@ impl State {
         .await)
     }
 }
-
-/// The error cases, which both drafts share: `access-denied` for what a route or backend forbids, `no-such-store` when
-/// the backend's location is gone, and a sentence for the rest.
-macro_rules! store_error {
-    ($bindings:ident) => {
-        impl From<Error> for $bindings::store::Error {
-            fn from(error: Error) -> Self {
-                match error.kind() {
-                    ErrorKind::Denied => Self::AccessDenied,
-                    ErrorKind::NotFound => Self::NoSuchStore,
-                    _ => Self::Other(error.to_string()),
-                }
-            }
-        }
-    };
-}
-
-store_error!(bindings_draft);
-store_error!(bindings_draft2);

@@ -3,10 +3,14 @@
 
 mod answer;
 mod bytes;
+mod config;
+mod json;
+mod key_value;
 mod request;
 
 pub use answer::{Answer, ResponseBody};
 pub use bytes::{Digest, fill};
+pub use json::{strings, text};
 pub use request::{Request, read_chunk};
 
 /// Exports `wasi:http/incoming-handler` from a `fn(Request) -> Answer`.
@@ -28,4 +32,4 @@ macro_rules! serve_http {
     };
 }
 
-pub use wasip2;
+pub use {serde_json, wasip2};

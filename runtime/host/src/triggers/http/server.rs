@@ -15,7 +15,7 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::oneshot,
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
 };
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::{
@@ -70,14 +70,19 @@ impl HttpServer {
     /// `abandon`.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken, abandon: CancellationToken) {
         let connections = TaskTracker::new();
+        let places = Arc::new(Semaphore::new(self.instances.shared.limits.connections));
         loop {
             let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
+                accepted = accept(&listener, &places) => accepted,
                 () = stop.cancelled() => break,
             };
             match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(self.clone().connection(stream, stop.clone(), abandon.clone()));
+                Ok((stream, place)) => {
+                    let served = self.clone().connection(stream, stop.clone(), abandon.clone());
+                    connections.spawn(async move {
+                        served.await;
+                        drop(place);
+                    });
                 }
                 Err(error) => refuse(&error).await,
             }
@@ -238,6 +243,16 @@ fn check_host<B>(request: &mut Request<B>) -> bool {
 /// The request in log lines: without its query, which may hold what should not be logged.
 fn name<B>(request: &Request<B>) -> String {
     format!("{} {}", request.method(), request.uri().path())
+}
+
+/// Accepts a connection once there is a place for it. Until then clients wait in the kernel's queue.
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    if places.available_permits() == 0 {
+        tracing::warn!("clients wait to be connected: limits.connections is used up");
+    }
+    let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
 }
 
 /// A failed accept concerns one client, or is a lack of file descriptors, which waiting may cure.

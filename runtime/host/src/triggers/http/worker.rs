@@ -145,6 +145,9 @@ impl WorkerState for Worker {
     fn drop(&self, store: Store<State>, result: Result<()>) {
         let tickets = take(&self.tickets);
         let why = result.err().map(|error| describe(&error));
+        if let (Some(why), true) = (&why, tickets.is_empty()) {
+            tracing::error!("an instance failed while it was given a request: {why}");
+        }
         for ticket in &tickets {
             if let Some(why) = &why {
                 ticket.broken.set();

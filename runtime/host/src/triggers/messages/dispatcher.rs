@@ -1,8 +1,11 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
-use slight_capabilities::{Deliveries, Error, ErrorKind};
-use tokio::task::{JoinError, JoinSet};
+use slight_capabilities::{Deliveries, Delivery, Error, ErrorKind};
+use tokio::{
+    task::{JoinError, JoinSet},
+    time::{Instant, sleep_until, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{Handler, delivery::Worker, source::Source};
@@ -14,7 +17,10 @@ const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
 /// The waits after a backend failed.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// How often a stream that has failed is looked at while it is waited for.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Receives the messages of one subscription and has them handled.
 pub(super) struct Dispatcher<H> {
@@ -83,7 +89,11 @@ impl<H: Handler> Dispatcher<H> {
                 }
                 Some(Err(error)) => {
                     guard::log(self.source.call("messaging receive", &self.source.group), &error);
-                    self.pause(&error).await;
+                    if let Some(delivery) = self.pause(&error).await {
+                        tracing::info!("the messages of {} are received again", self.source.describe());
+                        self.outage.reset();
+                        running.spawn(worker.clone().work(delivery));
+                    }
                 }
                 None => {
                     self.deliveries = None;
@@ -108,7 +118,9 @@ impl<H: Handler> Dispatcher<H> {
         None
     }
 
-    async fn pause(&mut self, error: &Error) {
+    /// Waits after a failure; for no longer than until the next message, if the stream goes on. Its further errors are
+    /// those of the same outage, and may be from before we asked.
+    async fn pause(&mut self, error: &Error) -> Option<Box<dyn Delivery>> {
         let (wait, group) = (self.outage.next(), &self.source.group);
         match error.kind() {
             // With its causes in the log already.
@@ -117,7 +129,18 @@ impl<H: Handler> Dispatcher<H> {
             }
             _ => tracing::warn!(group, "no messages are received: {error}; trying again in {wait:.1?}"),
         }
-        tokio::time::sleep(wait).await;
+        let end = Instant::now() + wait;
+        while let Some(deliveries) = &mut self.deliveries {
+            match timeout_at(end, deliveries.next()).await {
+                Ok(Some(Ok(delivery))) => return Some(delivery),
+                Ok(Some(Err(error))) => tracing::debug!(group, "still no messages are received: {error}"),
+                Ok(None) => self.deliveries = None,
+                Err(_) => return None,
+            }
+            sleep_until(end.min(Instant::now() + LOOK)).await;
+        }
+        sleep_until(end).await;
+        None
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Faulty {
     pub failing_subscribes: AtomicU32,
     /// Streams that give an error, a message at most, and end.
     pub ending_streams: AtomicU32,
+    /// Errors that a stream begins with.
+    pub queued_errors: AtomicU32,
     pub failing_publishes: AtomicU32,
     pub error: fn() -> Error,
 }
@@ -25,6 +27,7 @@ impl Faulty {
             failing_groups: 0.into(),
             failing_subscribes: 0.into(),
             ending_streams: 0.into(),
+            queued_errors: 0.into(),
             failing_publishes: 0.into(),
             error: || Error::unavailable("the backend is away"),
         }
@@ -46,6 +49,8 @@ impl Messaging for Faulty {
     async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
         self.fail(&self.failing_subscribes)?;
         let deliveries = self.behind.subscribe(subscription).await?;
+        let errors: Vec<_> = (0..self.queued_errors.swap(0, Ordering::Relaxed)).map(|_| Err((self.error)())).collect();
+        let deliveries = stream::iter(errors).chain(deliveries).boxed();
         match self.fail(&self.ending_streams) {
             Ok(()) => Ok(deliveries),
             Err(error) => Ok(stream::iter([Err(error)]).chain(deliveries.take(1)).boxed()),

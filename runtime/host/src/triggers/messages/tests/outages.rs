@@ -45,6 +45,15 @@ async fn errors_and_ends_of_the_stream_lose_nothing() {
 }
 
 #[tokio::test]
+async fn errors_from_before_do_not_delay_what_comes_after_them() {
+    let world = world_with("at last", |it| it.queued_errors = 12.into()).await;
+    let (handler, mut handled) = record();
+    let running = world.run(world.subscription(&["orders"], "billing"), handler).await;
+    assert_eq!(text(&soon(handled.recv()).await.unwrap().content), "at last");
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_drain_waits_for_no_backend_that_is_away() {
     let world = world_with("unreached", |it| it.failing_subscribes = u32::MAX.into()).await;
     let (handler, mut handled) = record();

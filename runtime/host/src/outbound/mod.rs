@@ -1,5 +1,8 @@
 //! Outgoing HTTP: only to where the configuration allows.
 
+mod client;
+mod errors;
+
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
@@ -7,6 +10,8 @@ use http::uri::Scheme;
 use http_body::Body;
 use http_body_util::{BodyExt, Limited};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+pub(crate) use self::client::Client;
 
 /// Decides by scheme, host and port where outgoing HTTP requests may go. By default: nowhere.
 #[derive(Clone)]
@@ -38,13 +43,14 @@ type Sent = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>
 /// Checks each outgoing request before it is sent.
 pub(crate) struct Outbound {
     policy: OutboundPolicy,
+    client: Client,
     /// The largest response, in bytes.
     limit: u64,
 }
 
 impl Outbound {
-    pub fn new(policy: OutboundPolicy, limit: u64) -> Self {
-        Self { policy, limit }
+    pub fn new(policy: OutboundPolicy, client: Client, limit: u64) -> Self {
+        Self { policy, client, limit }
     }
 
     fn check(&self, request: &http::Request<WasiBody>) -> Result<(), Error> {
@@ -73,11 +79,13 @@ impl WasiHttpHooks for Outbound {
         if let Err(error) = self.check(&request) {
             return Box::new(std::future::ready(Err(error)));
         }
-        let limit = self.limit;
+        let (client, limit) = (self.client.clone(), self.limit);
         Box::new(async move {
-            let (response, io) = wasmtime_wasi_http::default_send_request(request, options).await?;
+            let response = client.send(request, options).await?;
             let response = response.map(|body| limited(body, limit).boxed_unsync());
-            Ok((response, Box::new(io) as Box<dyn Future<Output = _> + Send>))
+            // The connection is the client's, and outlives the request.
+            let sent: Box<dyn Future<Output = _> + Send> = Box::new(std::future::ready(Ok(())));
+            Ok((response, sent))
         })
     }
 }

@@ -1,0 +1,179 @@
+use std::error::Error as _;
+
+use azure_core::error::ErrorKind as Cause;
+use slight_capabilities::{Error, ErrorKind};
+
+use crate::attempts::Lost;
+
+/// How much of what the SDK says is kept for the log.
+const SHOWN: usize = 600;
+
+/// A request that failed, after all its attempts.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// `None` when there was no time left.
+    cause: Option<azure_core::Error>,
+    lost: Lost,
+    /// An earlier attempt may have taken effect.
+    pub(crate) repeated: bool,
+}
+
+impl Failure {
+    pub(crate) fn of(cause: azure_core::Error, lost: Lost, repeated: bool) -> Self {
+        Self { cause: Some(cause), lost, repeated }
+    }
+
+    pub(crate) fn late(lost: Lost, repeated: bool) -> Self {
+        Self { cause: None, lost, repeated }
+    }
+
+    /// The status of the answer; 0 where there is none.
+    pub(crate) fn status(&self) -> u16 {
+        self.cause.as_ref().and_then(azure_core::Error::http_status).map_or(0, u16::from)
+    }
+
+    /// Azure's name of what is wrong; empty where there is none.
+    pub(crate) fn code(&self) -> &str {
+        match self.cause.as_ref().map(azure_core::Error::kind) {
+            Some(Cause::HttpResponse { error_code: Some(code), .. }) => code,
+            _ => "",
+        }
+    }
+
+    /// True when what was named in the container or queue is not there, as opposed to the container.
+    pub(crate) fn is_missing(&self) -> bool {
+        // Without a body, as for HEAD, a code may be missing as well.
+        self.status() == 404 && !matches!(self.code(), "ContainerNotFound" | "QueueNotFound" | "ResourceNotFound")
+    }
+
+    /// True when the state was another than the one required: nothing was changed.
+    pub(crate) fn is_conflict(&self) -> bool {
+        // Creating over something is 412 on Azure and 409 on Azurite.
+        self.status() == 412 || self.code() == "BlobAlreadyExists"
+    }
+
+    /// True when nothing was done since the service is busy or closed to us for the moment.
+    pub(crate) fn is_refused_for_now(&self) -> bool {
+        matches!(self.status(), 429 | 503) || self.is(&Cause::Connection)
+    }
+
+    /// True when nobody knows whether the request took effect.
+    pub(crate) fn is_unclear(&self) -> bool {
+        self.cause.is_none() || self.is(&Cause::Io) || matches!(self.status(), 408 | 500 | 502 | 504)
+    }
+
+    fn is(&self, cause: &Cause) -> bool {
+        self.cause.as_ref().is_some_and(|error| error.kind() == cause)
+    }
+
+    /// Says what the failure means to the caller: the one place where errors of the SDK become ours. `location` is the
+    /// container or queue that was asked.
+    pub(crate) fn into_error(self, location: &str) -> Error {
+        let (kind, message) = self.classify(location);
+        let error = Error::new(kind, message);
+        match self.cause {
+            Some(cause) => error.with_source(described(&cause)),
+            None => error,
+        }
+    }
+
+    fn classify(&self, location: &str) -> (ErrorKind, String) {
+        if self.is_unclear() {
+            return self.unclear();
+        }
+        let code = self.code();
+        match (self.status(), code) {
+            (429 | 503, _) => (ErrorKind::Unavailable, "Azure is busy and asks for fewer requests".to_owned()),
+            (_, "AuthenticationFailed" | "InvalidAuthenticationInfo") | (401, _) => (
+                ErrorKind::Denied,
+                "Azure does not accept the credentials: the key or the signature is wrong or has expired, or the clock of \
+                 this machine is off"
+                    .to_owned(),
+            ),
+            // Of Azurite for a wrong key; of Azure where the account takes no requests from this network.
+            (403, "AuthorizationFailure") => (
+                ErrorKind::Denied,
+                "Azure does not accept the credentials: the key or the signature is wrong, or must not be used from here"
+                    .to_owned(),
+            ),
+            (403, _) => {
+                (ErrorKind::Denied, format!("Azure does not allow this with the credentials given{}", named(code)))
+            }
+            (404, _) => (ErrorKind::NotFound, format!("there is no {location:?} in the storage account")),
+            (_, "ContainerBeingDeleted" | "QueueBeingDeleted") => (
+                ErrorKind::Unavailable,
+                format!("{location:?} is being deleted, for which Azure takes half a minute or more; try again later"),
+            ),
+            (409 | 412, _) => {
+                (ErrorKind::Conflict, format!("something in {location:?} is in another state{}", named(code)))
+            }
+            (413, _) => (ErrorKind::TooLarge, "Azure takes no request of this size".to_owned()),
+            (0, _) if self.is(&Cause::Connection) => {
+                (ErrorKind::Unavailable, "the storage account cannot be reached".to_owned())
+            }
+            (0, _) if self.is(&Cause::Credential) => {
+                (ErrorKind::Denied, "there is no token for the identity; the log says what was tried".to_owned())
+            }
+            (0, _) => (ErrorKind::Other, "Azure answered in a way that was not understood".to_owned()),
+            _ => (ErrorKind::Other, format!("Azure refused the request{}", named(code))),
+        }
+    }
+
+    fn unclear(&self) -> (ErrorKind, String) {
+        let what = match (&self.cause, self.status()) {
+            (None, _) => "Azure did not answer in time",
+            (_, 0) => "the connection to Azure was lost before the answer",
+            _ => "Azure failed to answer",
+        };
+        match self.lost {
+            Lost::Report => (ErrorKind::Timeout, format!("{what}; the outcome is unknown")),
+            Lost::SendAgain if self.cause.is_none() => (ErrorKind::Timeout, what.to_owned()),
+            Lost::SendAgain => (ErrorKind::Unavailable, what.to_owned()),
+        }
+    }
+}
+
+/// Codes come from the server: only such as look like one are shown.
+fn named(code: &str) -> String {
+    let known = !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if known { format!(" ({code})") } else { String::new() }
+}
+
+/// What the SDK says, with its causes, for the log. URLs lose their parameters: a signature may be among them.
+pub(crate) fn described(error: &azure_core::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    without_parameters(&text).chars().take(SHOWN).collect()
+}
+
+fn without_parameters(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut in_parameters = false;
+    for character in text.chars() {
+        in_parameters = match character {
+            '?' => true,
+            ')' | '"' | '\'' | '<' => false,
+            space if space.is_whitespace() => false,
+            _ => in_parameters,
+        };
+        if !in_parameters {
+            kept.push(character);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_of_urls_are_not_kept() {
+        let text = "error sending request for url (https://a.example/c/b?sv=1&sig=secret%3D) after 1 ms";
+        assert_eq!(without_parameters(text), "error sending request for url (https://a.example/c/b) after 1 ms");
+    }
+}

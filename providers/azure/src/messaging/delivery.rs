@@ -1,0 +1,161 @@
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use azure_core::http::headers::HeaderName;
+use azure_storage_queue::QueueClient;
+use slight_capabilities::{Delivery, Error, Message, Outcome, Result};
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+
+use super::post::Post;
+use crate::{attempts::Lost, errors::Failure};
+
+/// The longest that a retry waits.
+const MAX_RETRY: Duration = Duration::from_secs(3600);
+
+/// The longest lease, by Azure's rules.
+const MAX_LEASE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+const POP_RECEIPT: HeaderName = HeaderName::from_static("x-ms-popreceipt");
+
+/// The queue of one group of a topic.
+pub(super) struct Source {
+    /// The topic, as the guest named it.
+    pub(super) topic: String,
+    pub(super) queue: QueueClient,
+    /// The queue's name.
+    pub(super) name: String,
+}
+
+/// One message that is leased to this process.
+pub(super) struct AzureDelivery {
+    pub(super) post: Arc<Post>,
+    pub(super) source: Arc<Source>,
+    pub(super) id: String,
+    /// Tells who holds the message: every lease has another one.
+    pub(super) receipt: String,
+    pub(super) count: u32,
+    pub(super) message: Message,
+    /// Where the message is, if it was too large for the queue.
+    pub(super) blob: Option<String>,
+    /// In seconds, as Azure counts.
+    pub(super) lease: i32,
+    /// When the lease is over, by our clock; not before it is by Azure's, as far as both run at the same speed.
+    pub(super) ends: Instant,
+    /// The room that it takes up in the subscription.
+    pub(super) _room: OwnedSemaphorePermit,
+}
+
+impl AzureDelivery {
+    /// True when the message may be with somebody else by now.
+    pub(super) fn is_over(&self) -> bool {
+        Instant::now() >= self.ends
+    }
+
+    /// Gives back what nobody has seen. Azure has counted it as a delivery.
+    pub(super) async fn give_back(self) {
+        // Where this fails, the lease ends by itself.
+        let _ = self.postpone(0).await;
+    }
+
+    /// Lets the message come again after so many seconds.
+    async fn postpone(&self, seconds: i32) -> Result<()> {
+        let ask = || self.source.queue.update_message(&self.id, &self.receipt, seconds, None);
+        match self.post.link.ask(Lost::SendAgain, ask).await {
+            Ok(_) => Ok(()),
+            // Done by an attempt whose answer was lost: the receipt is good for once.
+            Err(failure) if failure.repeated && is_lost(&failure) => Ok(()),
+            Err(failure) => Err(self.error(failure)),
+        }
+    }
+
+    async fn acknowledge(&self) -> Result<()> {
+        let ask = || self.source.queue.delete_message(&self.id, &self.receipt, None);
+        match self.post.link.ask(Lost::SendAgain, ask).await {
+            Ok(_) => {}
+            Err(failure) if failure.repeated && is_lost(&failure) => {}
+            Err(failure) => return Err(self.error(failure)),
+        }
+        if let Some(blob) = &self.blob {
+            // The message is done with; a blob that stays goes with its queue.
+            let _ = self.post.location.delete(blob).await;
+        }
+        Ok(())
+    }
+
+    fn error(&self, failure: Failure) -> Error {
+        match is_lost(&failure) {
+            true => Error::conflict(format!("the lease on a message of topic {:?} has ended", self.source.topic)),
+            false => failure.into_error(&self.source.name),
+        }
+    }
+}
+
+/// True when somebody else has the message, or nobody any more.
+fn is_lost(failure: &Failure) -> bool {
+    failure.status() == 404 || failure.code() == "PopReceiptMismatch"
+}
+
+#[async_trait]
+impl Delivery for AzureDelivery {
+    fn topic(&self) -> &str {
+        &self.source.topic
+    }
+
+    fn message(&self) -> &Message {
+        &self.message
+    }
+
+    fn count(&self) -> u32 {
+        self.count
+    }
+
+    async fn extend(&mut self) -> Result<()> {
+        let ends = Instant::now() + Duration::from_secs(self.lease.unsigned_abs().into());
+        let ask = || self.source.queue.update_message(&self.id, &self.receipt, self.lease, None);
+        // Without its answer, and so without its receipt, the lease would be nobody's.
+        let extended = self.post.link.ask(Lost::Report, ask).await.map_err(|failure| self.error(failure))?;
+        let receipt = extended.headers().get_optional_string(&POP_RECEIPT);
+        self.receipt = receipt.ok_or_else(|| Error::other("Azure told no receipt for an extended lease"))?;
+        self.ends = ends;
+        Ok(())
+    }
+
+    async fn settle(self: Box<Self>, outcome: Outcome) -> Result<()> {
+        match outcome {
+            Outcome::Ack => self.acknowledge().await,
+            Outcome::Retry { after } => self.postpone(whole_seconds(after, MAX_RETRY)).await,
+        }
+    }
+}
+
+/// A lease as Azure counts it: at least a second, and at most a week.
+pub(super) fn lease(visibility: Duration) -> i32 {
+    whole_seconds(visibility, MAX_LEASE).max(1)
+}
+
+/// Rounded up, and at most so long.
+fn whole_seconds(time: Duration, longest: Duration) -> i32 {
+    let part = u64::from(time.subsec_nanos() > 0);
+    let seconds = time.as_secs().saturating_add(part).min(longest.as_secs());
+    i32::try_from(seconds).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_wait_for_whole_seconds_and_at_most_an_hour() {
+        for (asked, seconds) in [(0, 0), (1, 1), (1000, 1), (1001, 2), (3_599_001, 3600), (7_200_000, 3600)] {
+            assert_eq!(whole_seconds(Duration::from_millis(asked), MAX_RETRY), seconds);
+        }
+        assert_eq!(whole_seconds(Duration::MAX, MAX_RETRY), 3600);
+    }
+
+    #[test]
+    fn leases_are_at_least_a_second_and_at_most_a_week() {
+        assert_eq!(lease(Duration::from_millis(1)), 1);
+        assert_eq!(lease(Duration::from_secs(30)), 30);
+        assert_eq!(lease(Duration::MAX), 604_800);
+    }
+}

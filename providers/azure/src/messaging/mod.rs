@@ -1,0 +1,92 @@
+mod delivery;
+mod envelope;
+mod groups;
+mod inbox;
+mod incoming;
+mod member;
+mod post;
+mod queues;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::future::{join_all, try_join_all};
+use slight_capabilities::{Deliveries, Inbox, Message, Messaging, QualifiedName, ReplyTo, Result, Subscription};
+use tokio::sync::{Notify, mpsc};
+
+use self::{delivery::Source, groups::Groups, incoming::Incoming, member::Member, post::Post};
+use crate::{link::Link, location::Location, settings::MessagingSettings};
+
+pub(crate) use self::{post::MAX_MESSAGE_BYTES, queues::MAX_PREFIX};
+
+/// All topics and inboxes below one location.
+///
+/// A group of a topic is a queue, and a topic is no more than the queues of its groups: a publication goes into each.
+pub(crate) struct Topics {
+    post: Arc<Post>,
+    groups: Groups,
+    /// Tells inboxes that a request went out.
+    sent: Arc<Notify>,
+}
+
+impl Topics {
+    pub(crate) fn new(link: Arc<Link>, settings: &MessagingSettings) -> Self {
+        let location = Location::new(link.clone(), &settings.location, settings.create);
+        let post = Arc::new(Post { link, location });
+        Self { groups: Groups::new(post.clone(), settings.group_cache), post, sent: Arc::default() }
+    }
+
+    pub(crate) fn location(&self) -> &Location {
+        &self.post.location
+    }
+
+    /// Checks that the container is there, and that the queues can be asked.
+    pub(crate) async fn prepare(&self) -> Result<()> {
+        self.post.location.prepare().await?;
+        self.groups.check().await
+    }
+
+    async fn made(&self, topic: &QualifiedName, group: &str) -> Result<Arc<Source>> {
+        let name = self.groups.create(topic, group).await?;
+        Ok(Arc::new(Source { topic: topic.name.clone(), queue: self.post.queue(&name)?, name }))
+    }
+}
+
+#[async_trait]
+impl Messaging for Topics {
+    async fn publish(&self, topic: &QualifiedName, message: Message) -> Result<()> {
+        let is_request = message.reply_to.is_some();
+        let envelope = post::pack(message)?;
+        let queues = self.groups.of(topic).await?;
+        // All of them, also when one fails: a group is not to suffer for another. One that was deleted wants nothing.
+        let sent = join_all(queues.iter().map(|queue| self.post.send(queue, &envelope, -1))).await;
+        if is_request {
+            self.sent.notify_waiters();
+        }
+        sent.into_iter().try_for_each(|sent| sent.map(drop))
+    }
+
+    async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
+        let group = &subscription.group;
+        let sources = try_join_all(subscription.topics.iter().map(|topic| self.made(topic, group))).await?;
+        let (out, items) = mpsc::channel(1);
+        tokio::spawn(Member::new(self.post.clone(), sources, &subscription, out).run());
+        Ok(Box::pin(Incoming::new(items)))
+    }
+
+    async fn create_group(&self, topic: &QualifiedName, group: &str) -> Result<()> {
+        self.groups.create(topic, group).await.map(drop)
+    }
+
+    async fn delete_group(&self, topic: &QualifiedName, group: &str) -> Result<()> {
+        self.groups.delete(topic, group).await
+    }
+
+    async fn inbox(&self) -> Result<Inbox> {
+        inbox::open(&self.post, self.sent.clone()).await
+    }
+
+    async fn reply(&self, to: &ReplyTo, message: Message) -> Result<()> {
+        inbox::reply(&self.post, to, message).await
+    }
+}

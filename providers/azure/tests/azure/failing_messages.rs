@@ -1,0 +1,99 @@
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use slight_capabilities::{ErrorKind, Message};
+use slight_services::{Fault, Rule};
+
+use crate::support::{Network, ack, connect, member, message, messaging, next, pattern, text_of, unique};
+
+const LEASE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_publication_whose_answer_is_lost_is_not_sent_again() {
+    let Some(network) = Network::new() else { return };
+    let messaging = messaging(&*network.connect().await);
+    let topic = unique("topic");
+    let mut deliveries = member(&*messaging, &topic, LEASE).await;
+    for data in ["small".into(), pattern(100_000)] {
+        network.queues.take_requests();
+        network.queues.add(Rule::once(Fault::CutAnswer).method("POST"));
+        let lost = messaging.publish(&topic, Message { data: data.clone(), ..Message::default() }).await.unwrap_err();
+        assert!(lost.kind() == ErrorKind::Timeout && lost.message().contains("unknown"), "{lost}");
+        assert_eq!(network.queues.count("POST"), 1);
+        let delivery = next(&mut deliveries).await;
+        assert_eq!(delivery.message().data, data);
+        ack(delivery).await;
+    }
+}
+
+#[tokio::test]
+async fn a_publication_waits_where_the_account_is_busy() {
+    let Some(network) = Network::new() else { return };
+    let messaging = messaging(&*network.connect().await);
+    let topic = unique("topic");
+    let mut deliveries = member(&*messaging, &topic, LEASE).await;
+    network.queues.add(Rule::always(Fault::answer(503, "")).method("POST").times(2));
+    messaging.publish(&topic, message("at last")).await.unwrap();
+    assert_eq!(text_of(&*next(&mut deliveries).await), "at last");
+}
+
+#[tokio::test]
+async fn a_partial_fan_out_is_an_error_and_keeps_what_was_sent() {
+    let Some(network) = Network::new() else { return };
+    let messaging = messaging(&*network.connect().await);
+    let topic = unique("topic");
+    for group in ["group", "other"] {
+        messaging.create_group(&topic, group).await.unwrap();
+    }
+    network.queues.add(Rule::always(Fault::answer(503, "")).method("POST").after(1));
+    let error = messaging.publish(&topic, message("to one")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    network.queues.clear();
+    let held = async |group: &str| {
+        let subscription = slight_capabilities::Subscription {
+            topics: vec![topic.clone()],
+            group: group.into(),
+            capacity: 1,
+            visibility: LEASE,
+        };
+        let mut deliveries = messaging.subscribe(subscription).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(3), deliveries.next()).await.is_ok()
+    };
+    assert!(held("group").await != held("other").await);
+}
+
+#[tokio::test]
+async fn what_was_done_about_a_message_is_done_when_the_answer_is_lost() {
+    let Some(network) = Network::new() else { return };
+    let messaging = messaging(&*network.connect().await);
+    let topic = unique("topic");
+    let mut deliveries = member(&*messaging, &topic, LEASE).await;
+    messaging.publish(&topic, message("message")).await.unwrap();
+    let delivery = next(&mut deliveries).await;
+    network.queues.add(Rule::once(Fault::CutAnswer).target("/messages/"));
+    delivery.settle(slight_capabilities::Outcome::Retry { after: Duration::ZERO }).await.unwrap();
+    let delivery = next(&mut deliveries).await;
+    network.queues.add(Rule::once(Fault::CutAnswer).target("/messages/"));
+    ack(delivery).await;
+    messaging.publish(&topic, message("the next")).await.unwrap();
+    assert_eq!(text_of(&*next(&mut deliveries).await), "the next");
+}
+
+#[tokio::test]
+async fn a_member_outlives_failures() {
+    let Some(network) = Network::new() else { return };
+    let far = messaging(&*network.connect().await);
+    let near = messaging(&*connect(&network.direct).await);
+    let topic = unique("topic");
+    let mut deliveries = member(&*far, &topic, Duration::from_secs(2)).await;
+    for fault in
+        [Fault::answer(500, ""), Fault::answer(503, ""), Fault::CutRequest, Fault::CutAnswer, Fault::CutBody(10)]
+    {
+        network.queues.add(Rule::always(fault).method("GET").target("/messages").times(2));
+        near.publish(&topic, message("through all of it")).await.unwrap();
+        let delivery = next(&mut deliveries).await;
+        assert_eq!(text_of(&*delivery), "through all of it");
+        ack(delivery).await;
+        network.queues.clear();
+    }
+}

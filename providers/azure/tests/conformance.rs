@@ -1,0 +1,60 @@
+//! The azure provider does what the contracts and its page say, on Azurite.
+
+#![allow(clippy::expect_used, reason = "the helpers are part of the tests")]
+
+#[path = "azure/raw.rs"]
+mod raw;
+
+use std::hash::{BuildHasher, RandomState};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde_json::json;
+use slight_capabilities::{Error, Result};
+use slight_conformance::{Connection, Harness};
+use slight_provider_azure::kind;
+use slight_services::shared_azurite;
+
+struct OnAzurite;
+
+/// The container of Azurite that holds what another program has put there.
+async fn foreign(name: &str, object: &str, content: Bytes) -> azure_core::Result<()> {
+    let string = shared_azurite().expect("the suite is not skipped");
+    let container = raw::blobs(&string).blob_container_client(name);
+    container.create(None).await?;
+    container.blob_client(object).upload(content.into(), None).await.map(drop)
+}
+
+#[async_trait]
+impl Harness for OnAzurite {
+    async fn connect(&self) -> Result<Connection> {
+        match shared_azurite() {
+            Err(missing) => Ok(Connection::Missing(missing.to_string())),
+            Ok(string) => {
+                // Every case makes groups, and would wait for each: two seconds by default.
+                let messaging = json!({ "group-cache": "100ms" });
+                let settings = json!({ "connection-string": string, "messaging": messaging });
+                Ok(Connection::Ready(kind().connect(settings).await?))
+            }
+        }
+    }
+
+    async fn make_location(&self, object: &str, content: Bytes) -> Option<Result<String>> {
+        let name = format!("foreign-{:x}", RandomState::new().hash_one(object));
+        let made = foreign(&name, object, content).await;
+        Some(made.map(|()| name).map_err(|error| Error::other(error.to_string())))
+    }
+
+    async fn remove_location(&self, location: &str) -> Result<()> {
+        let string = shared_azurite().map_err(|missing| Error::other(missing.to_string()))?;
+        let removed = raw::blobs(&string).blob_container_client(location).delete(None).await;
+        removed.map(drop).map_err(|error| Error::other(error.to_string()))
+    }
+}
+
+slight_conformance::key_value!(OnAzurite);
+slight_conformance::blob!(OnAzurite);
+slight_conformance::messaging!(OnAzurite);
+slight_conformance::page!(kind(), include_str!("../../../docs/providers/azure.md"), || {
+    shared_azurite().map(|string| json!({ "connection-string": string }))
+});
