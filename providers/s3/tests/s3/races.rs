@@ -1,10 +1,9 @@
 use std::sync::Arc;
 
-use serde_json::json;
 use slight_capabilities::{Bucket, ErrorKind};
 use tokio::task::JoinSet;
 
-use crate::support::{bucket, place, value};
+use crate::support::{place, value};
 
 const TASKS: usize = 8;
 const TURNS: usize = 10;
@@ -12,10 +11,7 @@ const TURNS: usize = 10;
 /// Two providers: to the server they are two processes.
 async fn two() -> Option<[Arc<dyn Bucket>; 2]> {
     let place = place()?;
-    // SeaweedFS lets writers of one key wait for each other, and not in turn.
-    let patient = json!({ "timeout": "60s" });
-    let [one, other] = [place.provider_with(patient.clone()).await, place.provider_with(patient).await];
-    Some([bucket(&*one).await, bucket(&*other).await])
+    Some([place.bucket().await, place.bucket().await])
 }
 
 #[tokio::test]

@@ -62,6 +62,8 @@ impl Place {
             "endpoint": self.url,
             "access-key-id": S3_ADMIN.id,
             "secret-access-key": S3_ADMIN.secret,
+            // For busy machines; and SeaweedFS has conditional writes of one key that meet wait, not in turn.
+            "timeout": "60s",
             "key-value": { "location": format!("{S3_BUCKET}/{}/kv", self.prefix), "create": true },
             "blob": { "location": format!("{S3_BUCKET}/{}/blob", self.prefix), "create": true },
         })
