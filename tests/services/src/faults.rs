@@ -1,15 +1,16 @@
 //! A network that fails as it is told to.
 
 use std::{
-    fmt,
     io::{self, BufReader, Write},
     net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
-    time::Duration,
 };
 
-use crate::http::{Head, Length, copy};
+use crate::{
+    http::{Head, Length, copy},
+    rule::{Fault, Request, Rule},
+};
 
 /// An HTTP server on loopback that forwards to another one, and gets in the way where a [`Rule`] says so.
 ///
@@ -18,106 +19,6 @@ use crate::http::{Head, Length, copy};
 pub struct Faults {
     port: u16,
     state: Arc<State>,
-}
-
-/// What goes wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
-    /// The server never sees the request: this answer takes the place of its own.
-    Answer {
-        /// The status, as `503`.
-        status: u16,
-        /// Name and value of each header beside `content-length`.
-        headers: Vec<(String, String)>,
-        /// The body.
-        body: String,
-    },
-    /// The connection is cut before the server sees the request.
-    CutRequest,
-    /// The server has done what was asked, and has answered; the connection is cut before the client sees the answer.
-    CutAnswer,
-    /// The connection is cut after so many bytes of the answer's body. A shorter one arrives whole.
-    CutBody(u64),
-    /// The server has answered, and the answer stays away for that long.
-    Delay(Duration),
-}
-
-impl Fault {
-    /// An answer of this status, with a body and no headers.
-    pub fn answer(status: u16, body: impl Into<String>) -> Self {
-        Self::Answer { status, headers: Vec::new(), body: body.into() }
-    }
-}
-
-/// When something goes wrong: with each request that fits, until it has so often.
-#[derive(Debug, Clone)]
-pub struct Rule {
-    fault: Fault,
-    method: Option<String>,
-    part: String,
-    skipped: usize,
-    left: usize,
-}
-
-impl Rule {
-    /// With every request.
-    pub fn always(fault: Fault) -> Self {
-        Self { fault, method: None, part: String::new(), skipped: 0, left: usize::MAX }
-    }
-
-    /// With the next request.
-    pub fn once(fault: Fault) -> Self {
-        Self::always(fault).times(1)
-    }
-
-    /// So often at most.
-    #[must_use]
-    pub fn times(mut self, times: usize) -> Self {
-        self.left = times;
-        self
-    }
-
-    /// Not with the first so many that fit.
-    #[must_use]
-    pub fn after(mut self, skipped: usize) -> Self {
-        self.skipped = skipped;
-        self
-    }
-
-    /// With requests of this method alone.
-    #[must_use]
-    pub fn method(mut self, method: &str) -> Self {
-        self.method = Some(method.to_owned());
-        self
-    }
-
-    /// With requests alone whose path and query have this in them.
-    #[must_use]
-    pub fn target(mut self, part: &str) -> Self {
-        self.part = part.to_owned();
-        self
-    }
-
-    fn fits(&self, request: &Request) -> bool {
-        self.left > 0
-            && self.method.as_ref().is_none_or(|method| *method == request.method)
-            && request.target.contains(&self.part)
-    }
-}
-
-/// A request that came by, whatever became of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// The method, as `GET`.
-    pub method: String,
-    /// Path and query, as they were sent.
-    pub target: String,
-}
-
-impl fmt::Display for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method, self.target)
-    }
 }
 
 struct State {
@@ -140,14 +41,7 @@ impl State {
     fn meet(&self, request: Request) -> Option<Fault> {
         let mut inner = self.inner();
         let rule = inner.rules.iter_mut().find(|rule| rule.fits(&request));
-        let fault = rule.and_then(|rule| {
-            if rule.skipped > 0 {
-                rule.skipped -= 1;
-                return None;
-            }
-            rule.left -= 1;
-            Some(rule.fault.clone())
-        });
+        let fault = rule.and_then(Rule::meet);
         inner.seen.push(request);
         fault
     }

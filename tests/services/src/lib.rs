@@ -22,6 +22,7 @@ mod kind;
 mod port;
 mod program;
 mod redis;
+mod rule;
 mod seaweedfs;
 mod server;
 mod shared;
@@ -31,10 +32,11 @@ mod wait;
 pub use self::{
     azurite::{AZURITE, Azurite, shared_azurite},
     cluster::RedisCluster,
-    faults::{Fault, Faults, Request, Rule},
+    faults::Faults,
     kind::{Kind, NATS, REDIS, VALKEY},
     port::free_port,
     program::Missing,
+    rule::{Fault, Request, Rule},
     seaweedfs::{S3_ADMIN, S3_READER, S3Keys, SEAWEEDFS},
     server::Server,
     shared::{present, shared_url},

@@ -50,13 +50,13 @@ async fn an_account_that_stays_busy_or_broken_is_unavailable_in_time() {
 #[tokio::test]
 async fn a_slow_account_is_given_up_in_time() {
     let Some(network) = Network::new() else { return };
-    let bucket = bucket(&*network.connect_within("1s").await).await;
-    network.blobs.add(Rule::always(Fault::Delay(Duration::from_secs(20))));
+    let bucket = bucket(&*network.connect_within("3s").await).await;
+    network.blobs.add(Rule::always(Fault::Delay(Duration::from_secs(60))));
     let started = Instant::now();
     assert_eq!(bucket.get("key").await.unwrap_err().kind(), ErrorKind::Timeout);
     let late = bucket.swap("key", None, "1".into()).await.unwrap_err();
     assert!(late.kind() == ErrorKind::Timeout && late.message().contains("unknown"), "{late}");
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
