@@ -69,8 +69,8 @@ impl Failure {
         self.is(&[412, 409], &[]) || self.is_missing()
     }
 
-    pub(crate) fn is_our_own_bucket(&self) -> bool {
-        self.is(&[], &["BucketAlreadyOwnedByYou"])
+    pub(crate) fn is_bucket_of_others(&self) -> bool {
+        self.is(&[], &["BucketAlreadyExists"])
     }
 
     /// The range begins behind the object's end.

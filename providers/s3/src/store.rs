@@ -76,11 +76,12 @@ impl Store {
         });
         let create = self.client.create_bucket().bucket(self.bucket()).set_create_bucket_configuration(elsewhere);
         match ask(self.deadline(), create.send()).await {
-            Err(failure) if failure.is_our_own_bucket() => Ok(()),
-            Err(failure) if failure.is_conflict() => Err(Error::denied(format!(
+            Err(failure) if failure.is_bucket_of_others() => Err(Error::denied(format!(
                 "the S3 bucket {:?} belongs to somebody else: choose another name",
                 self.bucket()
             ))),
+            // Another process was faster, or is at it.
+            Err(failure) if failure.is_conflict() => self.check().await.map_err(|failure| self.error(failure, true)),
             created => created.map(drop).map_err(|failure| self.error(failure, true)),
         }
     }

@@ -1,7 +1,7 @@
 use serde_json::json;
 use slight_capabilities::{Capability, ErrorKind, QualifiedName};
 use slight_provider_s3::kind;
-use slight_services::{SEAWEEDFS, Server, free_port, present};
+use slight_services::{Fault, Rule, SEAWEEDFS, Server, free_port, present};
 
 use crate::support::{S3_BUCKET, blobs, bucket, container, merge, place, place_on, text, value};
 
@@ -27,6 +27,32 @@ async fn buckets_are_not_made_unless_asked_for() {
     assert_eq!(provider.prepare(Capability::KeyValue).await.unwrap_err().kind(), ErrorKind::NotFound);
     let buckets = place.client().list_buckets().send().await.unwrap();
     assert!(buckets.buckets().iter().all(|bucket| bucket.name() != Some("never-made")));
+}
+
+#[tokio::test]
+async fn a_name_that_somebody_else_has_is_said_to_be_taken() {
+    let Some(place) = place() else { return };
+    let (place, faults) = place.behind_faults();
+    faults.add(Rule::always(Fault::answer(404, "<Error><Code>NoSuchBucket</Code></Error>")).method("GET"));
+    faults.add(Rule::always(Fault::answer(409, "<Error><Code>BucketAlreadyExists</Code></Error>")).method("PUT"));
+    let provider = kind().connect(place.settings()).await.unwrap();
+    let error = provider.prepare(Capability::Blob).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+    assert!(error.message().contains("somebody else"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_start_at_once_make_one_bucket() {
+    let Some(place) = place() else { return };
+    let mut settings = place.settings();
+    settings["key-value"] = json!({ "location": "made-by-many", "create": true });
+    let starts = (0..8).map(|_| {
+        let settings = settings.clone();
+        async move { kind().connect(settings).await.unwrap().prepare(Capability::KeyValue).await }
+    });
+    for started in futures_util::future::join_all(starts).await {
+        started.unwrap();
+    }
 }
 
 #[tokio::test]
