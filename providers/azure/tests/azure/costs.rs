@@ -6,7 +6,7 @@ use bytes::Bytes;
 use slight_capabilities::{ByteRange, ObjectId, Outcome};
 use slight_services::{Faults, Request};
 
-use crate::support::{MIB, Network, member, message, messaging, next, pattern, read, unique, write};
+use crate::support::{MIB, Network, member, message, messaging, next, pattern, provider, read, unique, write};
 
 /// The methods of the requests since the last time.
 fn methods(faults: &Faults) -> Vec<String> {
@@ -136,7 +136,8 @@ async fn calls_on_topics() {
 #[tokio::test]
 async fn a_list_of_groups_is_asked_for_every_two_seconds_and_not_more_often() {
     let Some(network) = Network::new() else { return };
-    let messaging = messaging(&*network.connect().await);
+    let messaging = messaging(&*provider(serde_json::json!({ "connection-string": network.string })).await);
+    network.queues.take_requests();
     let topic = unique("topic");
     let started = std::time::Instant::now();
     let mut lists = 0;

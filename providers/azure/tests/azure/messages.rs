@@ -8,7 +8,9 @@ use slight_capabilities::{ErrorKind, Message, Outcome, QualifiedName, encode_nam
 
 use crate::{
     raw,
-    support::{ack, azurite, connect, eventually, member, message, messaging, next, pattern, text_of, unique},
+    support::{
+        ack, azurite, connect, eventually, member, message, messaging, next, pattern, provider, text_of, unique,
+    },
 };
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -55,7 +57,9 @@ async fn a_queue_tells_whose_it_is() {
 #[tokio::test]
 async fn a_publisher_that_knew_no_group_reaches_the_one_that_another_process_has_made() {
     let Some(string) = azurite() else { return };
-    let (here, there) = (messaging(&*connect(&string).await), messaging(&*connect(&string).await));
+    let settings = serde_json::json!({ "connection-string": string });
+    let (here, there) = (provider(settings.clone()).await, provider(settings).await);
+    let (here, there) = (messaging(&*here), messaging(&*there));
     let topic = unique("topic");
     here.publish(&topic, message("to nobody")).await.unwrap();
     let mut deliveries = member(&*there, &topic, LEASE).await;
@@ -142,7 +146,7 @@ async fn a_member_of_a_deleted_group_is_told() {
 async fn the_inboxes_of_the_dead_are_removed_and_those_of_the_living_are_not() {
     let Some(string) = azurite() else { return };
     let settings = serde_json::json!({ "connection-string": string, "messaging": { "location": "sweeping" } });
-    let messaging = messaging(&*crate::support::provider(settings).await);
+    let messaging = messaging(&*provider(settings).await);
     let living = messaging.inbox().await.unwrap();
     let dead = raw::queues(&string).queue_client(&format!("sweeping-inbox-{}", "a".repeat(20))).unwrap();
     let metadata = Some(HashMap::from([("alive".to_owned(), "1700000000".to_owned())]));

@@ -40,8 +40,9 @@ pub async fn provider(settings: Value) -> Arc<dyn Provider> {
     provider
 }
 
+/// The provider of a section that waits less for its groups than by default.
 pub async fn connect(string: &str) -> Arc<dyn Provider> {
-    provider(json!({ "connection-string": string })).await
+    provider(json!({ "connection-string": string, "messaging": { "group-cache": "100ms" } })).await
 }
 
 /// A network of this test's own between a provider and the shared Azurite.
