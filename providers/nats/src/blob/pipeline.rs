@@ -1,4 +1,4 @@
-use async_nats::{HeaderMap, StatusCode, Subscriber};
+use async_nats::{HeaderMap, Message, StatusCode, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use slight_capabilities::{Error, Result};
@@ -6,17 +6,17 @@ use tokio::time::timeout;
 
 use crate::{call::unique, errors, link::Ready, stream::Stream, target::RESPONSE};
 
-/// How many messages may be under way, sent and not acknowledged.
+/// How many messages may be under way, sent and not answered.
 const WINDOW: u64 = 16;
 
 /// Stores messages one after the other in a stream, several under way at the same time.
 pub(super) struct Pipeline {
     stream: Stream,
     inbox: String,
-    acknowledgements: Subscriber,
+    answers: Subscriber,
     ready: Ready,
     sent: u64,
-    acknowledged: u64,
+    answered: u64,
     /// The sequence of the last one that was acknowledged.
     last: u64,
 }
@@ -24,13 +24,13 @@ pub(super) struct Pipeline {
 impl Pipeline {
     pub(super) async fn open(stream: &Stream) -> Result<Self> {
         let inbox = format!("_INBOX.{}", unique());
-        let (acknowledgements, ready) = stream.link.receive(format!("{inbox}.*")).await?;
-        Ok(Self { stream: stream.clone(), inbox, acknowledgements, ready, sent: 0, acknowledged: 0, last: 0 })
+        let (answers, ready) = stream.link.receive(format!("{inbox}.*")).await?;
+        Ok(Self { stream: stream.clone(), inbox, answers, ready, sent: 0, answered: 0, last: 0 })
     }
 
     /// Sends a message, once there is room in the window.
     pub(super) async fn send(&mut self, subject: &str, headers: HeaderMap, payload: Bytes) -> Result<()> {
-        while self.sent - self.acknowledged >= WINDOW {
+        while self.sent - self.answered >= WINDOW {
             self.acknowledge().await?;
         }
         let (subject, reply) = (subject.to_owned(), format!("{}.{}", self.inbox, self.sent));
@@ -41,20 +41,25 @@ impl Pipeline {
     }
 
     /// Waits until all messages are stored.
-    pub(super) async fn finish(mut self) -> Result<()> {
-        while self.acknowledged < self.sent {
+    pub(super) async fn finish(&mut self) -> Result<()> {
+        while self.answered < self.sent {
             self.acknowledge().await?;
         }
         Ok(())
     }
 
+    /// Waits until the server has done with all messages, whatever became of them; false where that will not be known.
+    pub(super) async fn settle(&mut self) -> bool {
+        while self.answered < self.sent {
+            if self.answer().await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
     async fn acknowledge(&mut self) -> Result<()> {
-        let answer = tokio::select! {
-            biased;
-            answer = timeout(RESPONSE, self.acknowledgements.next()) => answer,
-            () = self.ready.lost() => return Err(errors::lost(true)),
-        };
-        let Ok(Some(answer)) = answer else { return Err(errors::late()) };
+        let answer = self.answer().await?;
         if answer.status == Some(StatusCode::NO_RESPONDERS) {
             return Err(self.stream.nobody().await);
         }
@@ -64,7 +69,17 @@ impl Pipeline {
             return Err(Error::unavailable("NATS has stored the parts of an object in another order"));
         }
         self.last = sequence;
-        self.acknowledged += 1;
         Ok(())
+    }
+
+    async fn answer(&mut self) -> Result<Message> {
+        let answer = tokio::select! {
+            biased;
+            answer = timeout(RESPONSE, self.answers.next()) => answer,
+            () = self.ready.lost() => return Err(errors::lost(true)),
+        };
+        let Ok(Some(answer)) = answer else { return Err(errors::late()) };
+        self.answered += 1;
+        Ok(answer)
     }
 }

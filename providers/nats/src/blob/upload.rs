@@ -3,7 +3,10 @@ use aws_lc_rs::digest::{Context, SHA256};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use slight_capabilities::{ByteStream, Error, ErrorKind, Result};
-use tokio::{runtime::Handle, time::Instant};
+use tokio::{
+    runtime::Handle,
+    time::{Duration, Instant, timeout},
+};
 
 use super::{
     container::NatsContainer,
@@ -19,6 +22,9 @@ const CHUNK: usize = 128 * 1024;
 /// How many writers of the same object a writer gives way to.
 const RACES: usize = 100;
 
+/// How long a writer waits until what is of no more use is removed.
+const CLEANING: Duration = Duration::from_secs(2);
+
 const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
 
 /// One object on its way into a container: content that nothing refers to, until its description is published.
@@ -26,6 +32,8 @@ pub(super) struct Upload {
     container: NatsContainer,
     object: String,
     id: String,
+    /// What is on its way to the server.
+    pipeline: Option<Pipeline>,
     left: Left,
 }
 
@@ -44,15 +52,15 @@ enum Left {
 
 impl Upload {
     pub(super) fn new(container: NatsContainer, object: &str) -> Self {
-        Self { container, object: object.to_owned(), id: unique(), left: Left::Nothing }
+        Self { container, object: object.to_owned(), id: unique(), pipeline: None, left: Left::Nothing }
     }
 
     /// Stores the content.
     pub(super) async fn store(&mut self, mut body: ByteStream) -> Result<Meta> {
         let chunk = CHUNK.min(self.container.stream.link.max_payload().await?);
-        let mut pipeline = Pipeline::open(&self.container.stream).await?;
+        self.pipeline = Some(Pipeline::open(&self.container.stream).await?);
         self.left = Left::Content;
-        let mut marked = self.mark(&mut pipeline).await?;
+        let mut marked = self.mark().await?;
         let subject = self.container.subjects.chunks(&self.id);
         let (mut hash, mut size, mut chunks) = (Context::new(&SHA256), 0, 0);
         let mut cutter = Cutter { chunk, rest: BytesMut::new() };
@@ -64,13 +72,15 @@ impl Upload {
             while let Some(part) = cutter.next(ended) {
                 hash.update(&part);
                 (size, chunks) = (size + part.len() as u64, chunks + 1);
-                pipeline.send(&subject, HeaderMap::new(), part).await?;
+                self.send(&subject, HeaderMap::new(), part).await?;
             }
             if marked.elapsed() > mark::RENEWED {
-                marked = self.mark(&mut pipeline).await?;
+                marked = self.mark().await?;
             }
         }
-        pipeline.finish().await?;
+        if let Some(pipeline) = &mut self.pipeline {
+            pipeline.finish().await?;
+        }
         Ok(Meta {
             name: self.object.clone(),
             bucket: self.container.bucket.clone(),
@@ -84,10 +94,17 @@ impl Upload {
         })
     }
 
-    async fn mark(&self, pipeline: &mut Pipeline) -> Result<Instant> {
+    async fn send(&mut self, subject: &str, headers: HeaderMap, payload: Bytes) -> Result<()> {
+        match &mut self.pipeline {
+            Some(pipeline) => pipeline.send(subject, headers, payload).await,
+            None => Err(Error::other("the upload has ended")),
+        }
+    }
+
+    async fn mark(&mut self) -> Result<Instant> {
         if self.container.marks {
             let subject = self.container.subjects.mark(&self.id);
-            pipeline.send(&subject, mark::only_one(), Mark::of(&self.object).write()?).await?;
+            self.send(&subject, mark::only_one(), Mark::of(&self.object).write()?).await?;
         }
         Ok(Instant::now())
     }
@@ -130,43 +147,68 @@ impl Upload {
 
     /// Removes what is of no more use. What cannot be reached is left to the sweep.
     pub(super) async fn finish(mut self) {
-        let left = std::mem::replace(&mut self.left, Left::Nothing);
-        clean(self.container.clone(), self.id.clone(), left).await;
+        let cleaning = tokio::spawn(self.remains().clean());
+        // It goes on where this is over: the caller may have waited for the server long enough.
+        let _ = timeout(CLEANING, cleaning).await;
+    }
+
+    fn remains(&mut self) -> Remains {
+        Remains {
+            container: self.container.clone(),
+            id: std::mem::take(&mut self.id),
+            pipeline: self.pipeline.take(),
+            left: std::mem::replace(&mut self.left, Left::Nothing),
+        }
     }
 }
 
 impl Drop for Upload {
     fn drop(&mut self) {
         // At the end of the process there is no runtime: then the sweep finds it.
-        if let (left @ Left::Content, Ok(runtime)) =
-            (std::mem::replace(&mut self.left, Left::Nothing), Handle::try_current())
-        {
-            runtime.spawn(clean(self.container.clone(), std::mem::take(&mut self.id), left));
+        if let (Left::Content, Ok(runtime)) = (&self.left, Handle::try_current()) {
+            runtime.spawn(self.remains().clean());
         }
     }
 }
 
-async fn clean(container: NatsContainer, id: String, left: Left) {
-    let content = match left {
-        Left::Nothing | Left::Unknown => return,
-        Left::Content => Some(id.clone()),
-        Left::Mark { replaced } => replaced,
-    };
-    if let Err(error) = remove(&container, &id, content.as_deref()).await {
-        let bucket = &container.bucket;
-        tracing::warn!("the parts of an upload to the object store {bucket:?} were not removed yet: {error}");
-    }
+/// What an upload leaves.
+struct Remains {
+    container: NatsContainer,
+    id: String,
+    pipeline: Option<Pipeline>,
+    left: Left,
 }
 
-/// Removes a content, and then the mark by which it would be found again.
-async fn remove(container: &NatsContainer, id: &str, content: Option<&str>) -> Result<()> {
-    if let Some(content) = content {
-        container.stream.purge(&container.subjects.chunks(content), None).await?;
+impl Remains {
+    async fn clean(mut self) {
+        let content = match &mut self.left {
+            Left::Nothing | Left::Unknown => return,
+            Left::Content => Some(self.id.clone()),
+            Left::Mark { replaced } => replaced.take(),
+        };
+        if let Err(error) = self.remove(content.as_deref()).await {
+            let bucket = &self.container.bucket;
+            tracing::warn!("the parts of an upload to the object store {bucket:?} were not removed yet: {error}");
+        }
     }
-    if container.marks {
-        container.stream.purge(&container.subjects.mark(id), None).await?;
+
+    /// Removes a content, and then the mark by which it would be found again.
+    async fn remove(&mut self, content: Option<&str>) -> Result<()> {
+        // The server takes what is sent to a stream and what is asked about it in no certain order: what is still on its
+        // way would come after the removal.
+        let settled = match &mut self.pipeline {
+            Some(pipeline) => pipeline.settle().await,
+            None => true,
+        };
+        let NatsContainer { stream, subjects, marks, .. } = &self.container;
+        if let Some(content) = content {
+            stream.purge(&subjects.chunks(content), None).await?;
+        }
+        if *marks && settled {
+            stream.purge(&subjects.mark(&self.id), None).await?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Cuts a stream of pieces into chunks of one size.

@@ -217,3 +217,29 @@ async fn a_member_goes_on_after_an_outage() {
     assert_eq!(text_of(&*delivery), "after");
     ack(delivery).await;
 }
+
+#[tokio::test]
+async fn a_server_that_goes_silent_ends_calls_in_time_and_is_left_for_a_new_connection() {
+    let Some(server) = server(&[]) else { return };
+    let network = crate::network::Network::before(&server).await;
+    let provider = connect(&network.url).await;
+    let (bucket, container) = (bucket(&*provider).await, crate::support::container(&*provider).await);
+    let content = crate::support::pattern(1, 4 * crate::support::MIB);
+    crate::support::write(&*container, "object", content.clone()).await;
+    network.be_silent(true);
+    let started = Instant::now();
+    let body = crate::support::body([Ok(content)]);
+    let (got, set, read, written) = tokio::join!(
+        bucket.get("key"),
+        bucket.set("key", "1".into()),
+        container.read("object", slight_capabilities::ByteRange::ALL),
+        container.write("other", body),
+    );
+    for error in [got.err(), set.err(), read.err(), written.err()] {
+        let error = error.unwrap();
+        assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable), "{error}");
+    }
+    assert!(started.elapsed() < CALL, "{:?}", started.elapsed());
+    network.be_silent(false);
+    eventually("service after the silence", async || bucket.set("key", "2".into()).await.is_ok()).await;
+}
