@@ -33,7 +33,7 @@ pub use names::{
     MAX_KEY_BYTES, MAX_NAME_BYTES, QualifiedName, check_key, check_name, check_prefix, decode_name, encode_name,
 };
 pub use page::{Cursor, Page};
-pub use provider::{Capability, Connected, Provider, ProviderKind, settings_schema};
+pub use provider::{Capability, Connected, Provider, ProviderKind, Readiness, settings_schema};
 pub use routes::{Access, Route, Routes};
 pub use secret::Secret;
 

@@ -39,10 +39,19 @@ impl fmt::Display for Capability {
     }
 }
 
+/// What [`Provider::prepare`] would do for a capability.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// Nothing is missing.
+    Ready,
+    /// It would make what is missing: `the database file data/slight.redb`.
+    ToBeCreated(String),
+}
+
 /// One configured section `[providers.X]`, connected.
 ///
 /// The accessors return the capability that the kind lists, and `None` for one that it does not; they share one
-/// connection and do no I/O.
+/// connection and do no I/O. Before [`Provider::prepare`] nothing is made in the backend.
 #[async_trait]
 pub trait Provider: Send + Sync + 'static {
     /// Key-value buckets.
@@ -66,6 +75,16 @@ pub trait Provider: Send + Sync + 'static {
     /// # Errors
     /// `NotFound` naming the missing location, `Denied`, `Unavailable`, `Timeout`.
     async fn prepare(&self, capability: Capability) -> Result<()>;
+
+    /// Says what [`Provider::prepare`] would do, and makes nothing. What it finds right `prepare` finds right, too, as long
+    /// as nobody changes the backend in between.
+    ///
+    /// # Errors
+    /// Those of `prepare`.
+    async fn inspect(&self, capability: Capability) -> Result<Readiness> {
+        let _ = capability;
+        self.ping().await.map(|()| Readiness::Ready)
+    }
 
     /// Asks the backend for a sign of life and changes nothing.
     ///

@@ -74,6 +74,25 @@ pub(crate) fn aborted(error: &redb::Error) -> Error {
     Error::new(kind_of(error), sentence("the write was not made", error))
 }
 
+/// There is no file, and none may be made.
+pub(crate) fn no_file(path: &Path) -> Error {
+    let file = path.display();
+    Error::not_found(format!("there is no database file {file}; put it there, or set \"create\" to true"))
+}
+
+/// The file has no such table, and none may be made.
+pub(crate) fn no_table(path: &Path, table: &str) -> Error {
+    let file = path.display();
+    Error::not_found(format!(
+        "there is no table {table:?} in the database file {file}; correct \"location\", or set \"create\" to true"
+    ))
+}
+
+/// What is in the file is not what redb has written.
+pub(crate) fn damaged(path: &Path) -> Error {
+    Error::other(format!("the database file {} is damaged; restore it from a backup", path.display()))
+}
+
 /// What redb says, of opening a file.
 pub(crate) fn opening(path: &Path, error: DatabaseError) -> Error {
     let file = path.display();
@@ -91,6 +110,9 @@ pub(crate) fn opening(path: &Path, error: DatabaseError) -> Error {
         ),
         DatabaseError::Storage(StorageError::Io(io)) if io.kind() == io::ErrorKind::InvalidData => {
             (ErrorKind::Invalid, format!("the file {file} is not a redb database; name another one"))
+        }
+        DatabaseError::Storage(StorageError::Corrupted(_)) | DatabaseError::RepairAborted => {
+            return damaged(path).with_source(error);
         }
         DatabaseError::Storage(StorageError::Io(io)) if io.kind() == io::ErrorKind::PermissionDenied => {
             (ErrorKind::Denied, format!("the database file {file} may not be read and written: {io}"))

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use redb::{ReadTransaction, ReadableTable, Table, TableDefinition};
 use slight_capabilities::{
-    Bucket, Cursor, Entry, Error, KeyValue, Page, QualifiedName, Result, Version, add_to_counter,
+    Bucket, Cursor, Entry, Error, KeyValue, Page, QualifiedName, Readiness, Result, Version, add_to_counter,
 };
 
 use crate::{
@@ -39,11 +39,13 @@ impl Buckets {
 
     pub(crate) async fn prepare(&self, create: bool) -> Result<()> {
         let table = self.table.clone();
-        if !create {
-            return self.store.read(move |snapshot| Ok(_ = snapshot.open_table(definition(&table))?)).await;
-        }
+        self.store.prepare(table.to_string(), create).await?;
         let open = move |changes: &mut Changes<'_>| Ok(_ = changes.transaction.open_table(definition(&table))?);
-        self.store.write(0, open).await
+        if create { self.store.write(0, open).await } else { Ok(()) }
+    }
+
+    pub(crate) async fn inspect(&self, create: bool) -> Result<Readiness> {
+        self.store.inspect(self.table.to_string(), create).await
     }
 }
 

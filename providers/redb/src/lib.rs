@@ -5,6 +5,7 @@
 //! redb's cache, who waits for messages, and the inboxes for replies.
 
 mod errors;
+mod file;
 mod guarantees;
 mod key_value;
 mod messaging;
@@ -16,7 +17,7 @@ mod writer;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use slight_capabilities::{Capability, KeyValue, Messaging, Provider, ProviderKind, Result};
+use slight_capabilities::{Capability, KeyValue, Messaging, Provider, ProviderKind, Readiness, Result};
 
 pub use crate::settings::{KeyValueSettings, MessagingSettings, Settings};
 use crate::{key_value::Buckets, messaging::Topics, store::Store};
@@ -27,12 +28,12 @@ pub fn kind() -> ProviderKind {
         "redb",
         "A database file of this machine: durable, transactional, no server.",
         &[Capability::KeyValue, Capability::Messaging],
-        |settings: Settings| async { Ok(Arc::new(Redb::open(settings).await?) as Arc<dyn Provider>) },
+        |settings: Settings| async { Ok(Arc::new(Redb::new(settings)?) as Arc<dyn Provider>) },
     )
     .with_guarantees(guarantees::GUARANTEES)
 }
 
-/// One open database file. Dropping the last of its clones and of what it gave out closes the file, after the writes
+/// One database file. Dropping the last of its clones and of what it gave out closes the file, after the writes
 /// that were asked for.
 #[derive(Clone)]
 pub struct Redb {
@@ -43,15 +44,14 @@ pub struct Redb {
 }
 
 impl Redb {
-    /// Opens the file, and makes it if any capability may make its location.
+    /// Takes the settings; the file is opened when the first capability is prepared, and made if that one may make its
+    /// location.
     ///
     /// # Errors
-    /// `Unavailable` when another process has the file open or it cannot be read, `NotFound` when it is missing and may
-    /// not be made, `Invalid` when it is not a redb file or a location has no name.
-    pub async fn open(settings: Settings) -> Result<Self> {
+    /// `Invalid` when a location has no name.
+    pub fn new(settings: Settings) -> Result<Self> {
         settings.check()?;
-        let may_create = settings.key_value.create || settings.messaging.create;
-        let store = Arc::new(Store::open(settings.path.clone(), may_create).await?);
+        let store = Arc::new(Store::new(settings.path.clone()));
         Ok(Self {
             buckets: Arc::new(Buckets::new(store.clone(), &settings.key_value.location)),
             topics: Arc::new(Topics::new(store.clone(), &settings.messaging.location)),
@@ -76,6 +76,14 @@ impl Provider for Redb {
             Capability::KeyValue => self.buckets.prepare(self.settings.key_value.create).await,
             Capability::Messaging => self.topics.prepare(self.settings.messaging.create).await,
             Capability::Blob => Ok(()),
+        }
+    }
+
+    async fn inspect(&self, capability: Capability) -> Result<Readiness> {
+        match capability {
+            Capability::KeyValue => self.buckets.inspect(self.settings.key_value.create).await,
+            Capability::Messaging => self.topics.inspect(self.settings.messaging.create).await,
+            Capability::Blob => Ok(Readiness::Ready),
         }
     }
 

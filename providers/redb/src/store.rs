@@ -1,37 +1,61 @@
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
-use redb::{Builder, Database, ReadTransaction, ReadableDatabase};
-use slight_capabilities::{Error, Result};
-use tokio::task::spawn_blocking;
+use redb::{Database, ReadTransaction, ReadableDatabase};
+use slight_capabilities::{Error, Readiness, Result};
+use tokio::{sync::OnceCell, task::spawn_blocking};
 
 use crate::{
-    errors::{Failure, opening},
+    errors::{Failure, damaged},
+    file,
     wakes::Wakes,
     writer::{Changes, Writer},
 };
 
-/// What redb keeps of the file in memory, in bytes. The system caches the file besides.
-const CACHE_BYTES: usize = 64 * 1024 * 1024;
-
 /// One database file: reads on snapshots, writes through the one [`Writer`].
 pub(crate) struct Store {
+    path: Arc<PathBuf>,
+    open: OnceCell<Open>,
+    wakes: Arc<Wakes>,
+}
+
+struct Open {
     db: Arc<Database>,
     writer: Writer,
 }
 
 impl Store {
-    pub(crate) async fn open(path: PathBuf, may_create: bool) -> Result<Self> {
+    /// The store in a file that is not opened yet.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path: Arc::new(path), open: OnceCell::new(), wakes: Arc::default() }
+    }
+
+    /// Opens the file for a capability that keeps the table `table` in it, and makes it if that may be. The table itself is
+    /// made by the capability, and checked here where it may not be.
+    pub(crate) async fn prepare(&self, table: String, may_create: bool) -> Result<()> {
+        let (path, wakes) = (self.path.clone(), self.wakes.clone());
         // Repairing a file after a crash takes a while.
-        in_background(move || {
-            let db = Arc::new(open(&path, may_create)?);
-            let writer = Writer::start(db.clone())?;
-            Ok(Self { db, writer })
-        })
-        .await
+        let opening = || {
+            self.in_background(move || {
+                let db = Arc::new(file::open(&path, may_create)?);
+                let writer = Writer::start(db.clone(), wakes)?;
+                Ok(Open { db, writer })
+            })
+        };
+        let db = self.open.get_or_try_init(opening).await?.db.clone();
+        if may_create {
+            return Ok(());
+        }
+        let path = self.path.clone();
+        self.in_background(move || file::find_table(&*db, &path, &table)).await
+    }
+
+    /// What [`Store::prepare`] would make.
+    pub(crate) async fn inspect(&self, table: String, may_create: bool) -> Result<Readiness> {
+        let path = self.path.clone();
+        match self.open.get().map(|open| open.db.clone()) {
+            None => self.in_background(move || file::inspect(&path, &table, may_create)).await,
+            Some(db) => self.in_background(move || file::inspect_table(&*db, &path, &table, may_create)).await,
+        }
     }
 
     /// Reads a snapshot: all that was committed before.
@@ -39,8 +63,8 @@ impl Store {
         &self,
         read: impl FnOnce(&ReadTransaction) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T> {
-        let db = self.db.clone();
-        in_background(move || {
+        let db = self.opened()?.db.clone();
+        self.in_background(move || {
             let snapshot = db.begin_read().map_err(Failure::from)?;
             Ok(read(&snapshot)?)
         })
@@ -55,50 +79,30 @@ impl Store {
         bytes: usize,
         change: impl FnOnce(&mut Changes<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T> {
-        self.writer.write(bytes, change).await
+        self.opened()?.writer.write(bytes, change).await
     }
 
     /// Asks for a change that nobody waits for, and that may be left out when there is much to do.
     pub(crate) fn write_if_idle(&self, change: impl FnOnce(&mut Changes<'_>) -> Result<(), Failure> + Send + 'static) {
-        self.writer.write_if_idle(change);
+        if let Some(open) = self.open.get() {
+            open.writer.write_if_idle(change);
+        }
     }
 
     /// Whom to wake when a commit has changed a group of messages.
     pub(crate) fn wakes(&self) -> &Wakes {
-        self.writer.wakes()
+        &self.wakes
     }
-}
 
-fn open(path: &Path, may_create: bool) -> Result<Database> {
-    let unusable = |error: io::Error| {
-        Error::unavailable(format!("the directory of {} cannot be made: {error}", path.display())).with_source(error)
-    };
-    match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !may_create => {
-            return Err(Error::not_found(format!(
-                "there is no database file {}; make it, or set \"create\" to true",
-                path.display()
-            )));
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if let Some(directory) = path.parent() {
-                fs::create_dir_all(directory).map_err(unusable)?;
-            }
-        }
-        _ => {}
+    fn opened(&self) -> Result<&Open> {
+        self.open.get().ok_or_else(|| Error::unavailable("the database file has not been opened"))
     }
-    let db = Builder::new().set_cache_size(CACHE_BYTES).create(path).map_err(|error| opening(path, error))?;
-    sync_entry(path).map_err(unusable)?;
-    Ok(db)
-}
 
-/// Makes it durable that the file is there: what is synced in it is lost without its name.
-fn sync_entry(path: &Path) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if cfg!(unix) { fs::File::open(directory)?.sync_all() } else { Ok(()) }
-}
-
-async fn in_background<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let stopped = |error| Error::other("the work on the database file was stopped").with_source(error);
-    spawn_blocking(work).await.map_err(stopped)?
+    /// redb takes the pages of a file for what it has written, and panics where they are not.
+    async fn in_background<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        spawn_blocking(work).await.map_err(|stopped| match stopped.is_panic() {
+            true => damaged(&self.path),
+            false => Error::other("the work on the database file was stopped").with_source(stopped),
+        })?
+    }
 }

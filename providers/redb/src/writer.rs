@@ -30,7 +30,6 @@ pub(crate) struct Writer {
     /// Always there, but while the writer is dropped.
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
-    wakes: Arc<Wakes>,
 }
 
 struct Job {
@@ -77,20 +76,15 @@ impl Changes<'_> {
 }
 
 impl Writer {
-    pub(crate) fn start(db: Arc<Database>) -> Result<Self> {
+    pub(crate) fn start(db: Arc<Database>, wakes: Arc<Wakes>) -> Result<Self> {
         let last_number = last_number(&db)?;
         let (jobs, waiting) = mpsc::channel(QUEUE);
-        let wakes = Arc::new(Wakes::default());
-        let batches = Batches { db, last_number, wakes: wakes.clone() };
+        let batches = Batches { db, last_number, wakes };
         let thread = thread::Builder::new().name("redb-writer".into()).spawn(|| batches.run(waiting));
         let thread = thread.map_err(|error| {
             Error::unavailable("the thread that writes to the database cannot be started").with_source(error)
         })?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread), wakes })
-    }
-
-    pub(crate) fn wakes(&self) -> &Wakes {
-        &self.wakes
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
     pub(crate) async fn write<T: Send + 'static>(

@@ -26,7 +26,7 @@ impl Harness for InFile {
             key_value: KeyValueSettings::default(),
             messaging: MessagingSettings::default(),
         };
-        Ok(Connection::Ready(Arc::new(Redb::open(settings).await?)))
+        Ok(Connection::Ready(Arc::new(Redb::new(settings)?)))
     }
 }
 

@@ -13,7 +13,7 @@ fn open(directory: PathBuf) -> Opening {
             key_value: KeyValueSettings::default(),
             messaging: MessagingSettings::default(),
         };
-        Ok(Arc::new(Redb::open(settings).await?) as Arc<dyn Provider>)
+        Ok(Arc::new(Redb::new(settings)?) as Arc<dyn Provider>)
     })
 }
 

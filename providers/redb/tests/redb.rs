@@ -6,7 +6,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use slight_capabilities::{
-    Bucket, Capability, Deliveries, Delivery, ErrorKind, Message, Messaging, Outcome, Provider, Result, Subscription,
+    Bucket, Capability, Deliveries, Delivery, ErrorKind, Message, Messaging, Outcome, Provider, Readiness, Result,
+    Subscription,
 };
 use slight_provider_redb::{KeyValueSettings, MessagingSettings, Redb, Settings};
 use tempfile::TempDir;
@@ -27,7 +28,7 @@ fn settings(directory: &TempDir) -> Settings {
 }
 
 async fn opened(directory: &TempDir) -> Result<Redb> {
-    let redb = Redb::open(settings(directory)).await?;
+    let redb = Redb::new(settings(directory))?;
     redb.prepare(Capability::KeyValue).await?;
     redb.prepare(Capability::Messaging).await?;
     Ok(redb)
@@ -67,9 +68,14 @@ fn text(delivery: &dyn Delivery) -> String {
 async fn an_open_file_is_refused_to_others_and_free_when_it_is_closed() -> Result<()> {
     let directory = directory();
     let redb = opened(&directory).await?;
-    let second = Redb::open(settings(&directory)).await.err().expect("a refusal");
-    assert_eq!(second.kind(), ErrorKind::Unavailable);
-    assert!(second.message().contains("open already"), "{second}");
+    let second = Redb::new(settings(&directory))?;
+    for refused in [
+        second.prepare(Capability::KeyValue).await.expect_err("a refusal"),
+        second.inspect(Capability::KeyValue).await.expect_err("a refusal"),
+    ] {
+        assert_eq!(refused.kind(), ErrorKind::Unavailable);
+        assert!(refused.message().contains("open already"), "{refused}");
+    }
     bucket(&redb).await?.set("key", "value".into()).await?;
     drop(redb);
     let entry = bucket(&opened(&directory).await?).await?.get("key").await?;
@@ -81,26 +87,93 @@ async fn an_open_file_is_refused_to_others_and_free_when_it_is_closed() -> Resul
 async fn what_is_missing_is_made_only_if_it_may_be() -> Result<()> {
     let directory = directory();
     let mut strict = settings(&directory);
+    strict.path = directory.path().join("data/slight.redb");
     strict.key_value.create = false;
-    strict.messaging.create = false;
-    let missing = Redb::open(strict.clone()).await.err().expect("a refusal");
-    assert_eq!(missing.kind(), ErrorKind::NotFound, "{missing}");
+    let file = strict.path.display().to_string();
+    let redb = Redb::new(strict)?;
+    for refused in [
+        redb.prepare(Capability::KeyValue).await.expect_err("a refusal"),
+        redb.inspect(Capability::KeyValue).await.expect_err("a refusal"),
+    ] {
+        assert_eq!(refused.kind(), ErrorKind::NotFound, "{refused}");
+        assert!(refused.message().contains(&file) && refused.message().contains("\"create\""), "{refused}");
+    }
+    assert!(!directory.path().join("data").exists());
 
     // The file is made for the one, and the other is still missing in it.
-    strict.messaging.create = true;
-    let redb = Redb::open(strict).await?;
-    let missing = redb.prepare(Capability::KeyValue).await.expect_err("a refusal");
-    assert_eq!(missing.kind(), ErrorKind::NotFound);
-    assert!(missing.message().contains("slight-kv"), "{missing}");
-    redb.prepare(Capability::Messaging).await
+    let missing = Readiness::ToBeCreated(format!("the database file {file}"));
+    assert_eq!(redb.inspect(Capability::Messaging).await?, missing);
+    redb.prepare(Capability::Messaging).await?;
+    for refused in [
+        redb.prepare(Capability::KeyValue).await.expect_err("a refusal"),
+        redb.inspect(Capability::KeyValue).await.expect_err("a refusal"),
+    ] {
+        assert_eq!(refused.kind(), ErrorKind::NotFound, "{refused}");
+        for part in [&*file, "\"key-value/slight-kv\"", "\"create\"", "\"location\""] {
+            assert!(refused.message().contains(part), "{part} is missing in {refused}");
+        }
+    }
+    Ok(())
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_refused() {
+async fn inspecting_makes_and_changes_nothing() -> Result<()> {
+    let directory = directory();
+    let (redb, path) = (Redb::new(settings(&directory))?, settings(&directory).path);
+    for capability in [Capability::KeyValue, Capability::Messaging] {
+        assert!(matches!(redb.inspect(capability).await?, Readiness::ToBeCreated(_)));
+    }
+    assert!(!path.exists());
+    // An empty file, as a crash leaves it, is taken for none.
+    std::fs::write(&path, "").expect("a file");
+    assert!(matches!(redb.inspect(Capability::KeyValue).await?, Readiness::ToBeCreated(_)));
+
+    redb.prepare(Capability::KeyValue).await?;
+    drop(redb);
+    let before = std::fs::read(&path).expect("a file");
+    let redb = Redb::new(settings(&directory))?;
+    assert_eq!(redb.inspect(Capability::KeyValue).await?, Readiness::Ready);
+    let Readiness::ToBeCreated(what) = redb.inspect(Capability::Messaging).await? else { panic!("it is not there") };
+    assert!(what.contains("messaging/slight-msg/"), "{what}");
+    assert!(std::fs::read(&path).expect("a file") == before, "the file was changed");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused() -> Result<()> {
     let directory = directory();
     std::fs::write(settings(&directory).path, [b'x'; 10_000]).expect("a file");
-    let error = Redb::open(settings(&directory)).await.err().expect("a refusal");
-    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    let redb = Redb::new(settings(&directory))?;
+    for refused in [
+        redb.prepare(Capability::KeyValue).await.expect_err("a refusal"),
+        redb.inspect(Capability::KeyValue).await.expect_err("a refusal"),
+    ] {
+        assert_eq!(refused.kind(), ErrorKind::Invalid, "{refused}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_refused_with_advice() -> Result<()> {
+    let directory = directory();
+    let redb = opened(&directory).await?;
+    bucket(&redb).await?.set("key", vec![b'x'; 1_000_000].into()).await?;
+    drop(redb);
+    let path = settings(&directory).path;
+    let whole = std::fs::read(&path).expect("a file");
+    // Cut off, and with a header that says something else than what follows it.
+    let mut scrambled = whole.clone();
+    scrambled[64..512].fill(0xAA);
+    let mut pages = whole.clone();
+    pages[4096..].fill(0xAA);
+    for damaged in [&whole[..whole.len() / 2], &whole[..1000], &scrambled, &pages] {
+        std::fs::write(&path, damaged).expect("a file");
+        let redb = Redb::new(settings(&directory))?;
+        let refused = redb.prepare(Capability::KeyValue).await.expect_err("a refusal");
+        assert!(refused.message().contains("backup"), "{refused:?}");
+        assert!(refused.message().contains("slight.redb"), "{refused:?}");
+    }
+    Ok(())
 }
 
 #[tokio::test]

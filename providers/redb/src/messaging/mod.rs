@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use slight_capabilities::{
-    Deliveries, Error, Inbox, LocalInboxes, Message, Messaging, QualifiedName, ReplyTo, Result, Subscription,
+    Deliveries, Error, Inbox, LocalInboxes, Message, Messaging, QualifiedName, Readiness, ReplyTo, Result, Subscription,
 };
 use tokio::sync::OnceCell;
 
@@ -47,6 +47,10 @@ impl Topics {
     /// Once: a second time it would void the leases that this process has given out.
     pub(crate) async fn prepare(&self, create: bool) -> Result<()> {
         self.prepared.get_or_try_init(|| self.queues.prepare(create)).await.copied()
+    }
+
+    pub(crate) async fn inspect(&self, create: bool) -> Result<Readiness> {
+        self.queues.inspect(create).await
     }
 }
 

@@ -67,6 +67,11 @@ impl Tables {
         TableDefinition::new(&self.dropped)
     }
 
+    /// The name of one that is there if all are.
+    pub(super) fn first(&self) -> &str {
+        &self.groups
+    }
+
     /// Makes all of them, so that readers find them.
     pub(super) fn create(&self, transaction: &WriteTransaction) -> Result<(), TableError> {
         transaction.open_table(self.groups())?;

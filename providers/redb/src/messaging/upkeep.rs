@@ -1,7 +1,7 @@
 //! What makes the tables ready, and clears away what is left in them.
 
 use redb::ReadableTable;
-use slight_capabilities::Result;
+use slight_capabilities::{Readiness, Result};
 
 use super::{
     clock::{Clock, MAX_RETRY},
@@ -17,17 +17,20 @@ impl Queues {
     /// Makes the tables, and takes up what a process left that ended: its leases are void, and what it had not done of
     /// deleting groups is done.
     pub(super) async fn prepare(&self, create: bool) -> Result<()> {
+        self.store.prepare(self.tables.first().to_owned(), create).await?;
         if create {
             self.write(0, |changes, tables, _| Ok(tables.create(changes.transaction)?)).await?;
-        } else {
-            let tables = self.tables.clone();
-            self.store.read(move |snapshot| Ok(_ = snapshot.open_table(tables.groups())?)).await?;
         }
         let mut from = Some((0, 0, 0));
         while let Some(start) = from {
             from = self.write(0, move |changes, tables, clock| void_leases(changes, tables, clock, start)).await?;
         }
         self.purge().await
+    }
+
+    /// What [`Queues::prepare`] would make.
+    pub(super) async fn inspect(&self, create: bool) -> Result<Readiness> {
+        self.store.inspect(self.tables.first().to_owned(), create).await
     }
 
     pub(super) async fn delete_group(&self, topic: String, group: String) -> Result<()> {
