@@ -1,8 +1,23 @@
-//! What the log says of a guest that failed.
+//! What the log says of failures.
+
+use std::iter::successors;
 
 use wasmtime::{Error, WasmBacktrace, component::ResourceTableError};
 
-/// In one line: why it failed, and in which function where that is known. The whole trace goes to the debug log.
+/// An error with all its causes, but for those that only say again what was said before them.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    for cause in successors(error.source(), |cause| cause.source()) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+/// Of a guest, in one line: why it failed, and in which function where that is known. The whole trace goes to the debug log.
 ///
 /// A trace of the host's own stack, which errors carry when `RUST_BACKTRACE` is set, says nothing about a guest and is
 /// not shown.
@@ -25,5 +40,20 @@ fn cause(error: &Error) -> String {
                 .to_owned()
         }
         _ => error.root_cause().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use slight_capabilities as capabilities;
+
+    #[test]
+    fn the_log_has_every_cause_once() {
+        let refused = || std::io::Error::other("connection refused (os error 111)");
+        let silent = capabilities::Error::unavailable("the server does not answer").with_source(refused());
+        assert_eq!(with_causes(&silent), "the server does not answer: connection refused (os error 111)");
+        let telling = capabilities::Error::unavailable(format!("no connection: {}", refused())).with_source(refused());
+        assert_eq!(with_causes(&telling), "no connection: connection refused (os error 111)");
     }
 }

@@ -1,7 +1,6 @@
 //! The one place for policy around a call to a backend: its time limit, and what the log says of its failure.
 
 use std::{
-    error::Error as _,
     future::{Future, poll_fn},
     pin::pin,
     task::Poll,
@@ -9,6 +8,8 @@ use std::{
 };
 
 use slight_capabilities::{Error, ErrorKind, Result};
+
+use crate::failure::with_causes;
 
 /// Names a call for messages and logs.
 #[derive(Debug, Clone, Copy)]
@@ -24,28 +25,32 @@ pub(crate) struct Call<'a> {
 /// Awaits a call to a backend, for at most `limit`.
 ///
 /// # Errors
-/// What the call gave, or `Timeout`. Failures of the backend are logged with all their causes, which the guest never
-/// sees; what the guest got wrong is its own affair and only in the debug log.
+/// What the call gave, as [`report`] tells it, or `Timeout`.
 pub(crate) async fn call<T>(limit: Duration, call: Call<'_>, future: impl Future<Output = Result<T>>) -> Result<T> {
     let mut future = pin!(future);
     // Most calls to a backend in this process are done at once: they must not pay for a timer, nor carry room for one.
     let first = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
-    let result = match first {
-        Poll::Ready(result) => result,
+    let ended = match first {
+        Poll::Ready(result) => Some(result),
         Poll::Pending => Box::pin(timed(limit, call, future)).await,
     };
-    if let Err(error) = &result {
-        log(call, error);
+    match ended {
+        Some(result) => result.map_err(|error| report(call, error)),
+        None => {
+            let error = timed_out(limit, call);
+            log(call, &error);
+            Err(error)
+        }
     }
-    result
 }
 
-async fn timed<T>(limit: Duration, call: Call<'_>, future: impl Future<Output = Result<T>>) -> Result<T> {
+/// What came of it within the limit.
+async fn timed<T>(limit: Duration, call: Call<'_>, future: impl Future<Output = Result<T>>) -> Option<Result<T>> {
     let start = Instant::now();
-    let result = tokio::time::timeout(limit, future).await.unwrap_or_else(|_| Err(timed_out(limit, call)));
+    let ended = tokio::time::timeout(limit, future).await.ok();
     let Call { section, operation, target } = call;
     tracing::debug!(provider = section, operation, name = target, "took {:.1?}", start.elapsed());
-    result
+    ended
 }
 
 fn timed_out(limit: Duration, call: Call<'_>) -> Error {
@@ -56,26 +61,44 @@ fn timed_out(limit: Duration, call: Call<'_>) -> Error {
     ))
 }
 
-/// Logs a failure with all its causes.
+/// Logs a failure, and gives what the guest is told of it: how the backend failed is for the operator, and may tell where
+/// it is. What the guest can do something about keeps the provider's sentence.
+pub(crate) fn report(call: Call<'_>, error: Error) -> Error {
+    log(call, &error);
+    let Call { operation, target, .. } = call;
+    let sentence = match error.kind() {
+        ErrorKind::Unavailable => {
+            format!("{operation} failed: the backend of {target:?} cannot be reached; the log of the host says why")
+        }
+        ErrorKind::Timeout => format!(
+            "{operation} had no answer from the backend of {target:?} in time; whether it took effect is unknown; the log \
+             of the host says more"
+        ),
+        ErrorKind::Other => format!("{operation} failed in the backend of {target:?}; the log of the host says why"),
+        _ => return error,
+    };
+    Error::new(error.kind(), sentence)
+}
+
+/// Logs a failure with all its causes: what an operator can do something about as a warning, the guest's own affairs for
+/// those who ask.
 pub(crate) fn log(call: Call<'_>, error: &Error) {
     let Call { section, operation, target } = call;
-    match error.kind() {
-        ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Other => {
-            let causes = causes(error);
-            tracing::warn!(provider = section, operation, name = target, "{error}{causes}");
-        }
-        kind => tracing::debug!(provider = section, operation, name = target, ?kind, "{error}"),
+    let (kind, text) = (error.kind(), with_causes(error));
+    if is_for_operators(call, kind) {
+        tracing::warn!(provider = section, operation, name = target, "{text}");
+    } else {
+        tracing::debug!(provider = section, operation, name = target, ?kind, "{text}");
     }
 }
 
-fn causes(error: &Error) -> String {
-    let mut text = String::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
+fn is_for_operators(call: Call<'_>, kind: ErrorKind) -> bool {
+    match kind {
+        ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Other | ErrorKind::Denied => true,
+        // A missing key is no error, so it is the backend's location. With blobs it is mostly an object.
+        ErrorKind::NotFound => call.operation.starts_with("key-value"),
+        _ => false,
     }
-    text
 }
 
 #[cfg(test)]
@@ -99,9 +122,18 @@ mod tests {
     }
 
     #[test]
-    fn the_log_has_every_cause() {
-        let inner = std::io::Error::other("connection refused");
-        let error = Error::unavailable("the server does not answer").with_source(inner);
-        assert_eq!(causes(&error), ": connection refused");
+    fn a_guest_is_told_how_the_backend_failed_and_not_where_it_is() {
+        let sentence = "Redis at 127.0.0.1:6379 cannot be reached";
+        for kind in [ErrorKind::Unavailable, ErrorKind::Timeout, ErrorKind::Other] {
+            let error = report(CALL, Error::new(kind, sentence));
+            assert_eq!(error.kind(), kind);
+            assert!(!error.message().contains("Redis") && error.message().contains("\"users\""), "{error}");
+        }
+        for kind in [ErrorKind::TooLarge, ErrorKind::Invalid, ErrorKind::Denied, ErrorKind::Conflict] {
+            assert_eq!(
+                report(CALL, Error::new(kind, "the counter is no number")).message(),
+                "the counter is no number"
+            );
+        }
     }
 }

@@ -9,6 +9,7 @@ mod blob;
 mod config;
 mod console;
 mod deadlines;
+mod denials;
 mod engine;
 mod failure;
 mod guard;

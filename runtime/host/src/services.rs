@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use slight_capabilities::{BlobStore, Error, KeyValue, Messaging, Result, Route, Routes};
+use slight_capabilities::{Access, BlobStore, Error, KeyValue, Messaging, Result, Route, Routes};
 
 /// A capability of a configured provider, with the name of its section for messages and logs.
 pub struct Backend<T: ?Sized> {
@@ -46,8 +46,31 @@ pub(crate) fn find_route<'a, T: ?Sized>(
     name: &str,
 ) -> Result<&'a Route<Backend<T>>> {
     routes.find(name).ok_or_else(|| {
+        let name = if name.is_empty() { "default" } else { name };
         Error::denied(format!(
-            "there is no route for the {what} {name:?}; to allow it, add {name:?} to [{section}] in the configuration"
+            "the {what} {name:?} was denied: it has no route; to allow it, add {name:?} = \"<provider>\" to [{section}] in \
+             the configuration"
         ))
     })
+}
+
+/// Whether the route that was found for a name allows writes.
+///
+/// # Errors
+/// `Denied`, with what to change in the TOML.
+pub(crate) fn check_access<T: ?Sized>(
+    routes: &Routes<Backend<T>>,
+    access: Access,
+    section: &str,
+    what: &str,
+    name: &str,
+) -> Result<()> {
+    if access == Access::ReadWrite {
+        return Ok(());
+    }
+    let route = routes.iter().find(|(route, _)| *route == name).map_or("*", |(route, _)| route);
+    Err(Error::denied(format!(
+        "a write to the {what} {name:?} was denied: its route allows reads only; to allow it, change access = \"read\" to \
+         \"read-write\" for {route:?} in [{section}] of the configuration"
+    )))
 }

@@ -13,6 +13,7 @@ use crate::{
     Limits, Services,
     blob::Writes,
     console::Consoles,
+    denials::Denials,
     guard::{self, Call},
     key_value::Cursors,
     messaging::Inboxes,
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     pub inboxes: Inboxes,
     /// Blob writes in flight, to be waited for at shutdown.
     pub writes: Writes,
+    /// What guests were denied lately.
+    pub denials: Denials,
     /// Where instances that serve write their output.
     pub consoles: Consoles,
 }
@@ -70,6 +73,7 @@ impl Shared {
             cursors: Cursors::default(),
             inboxes: Inboxes::default(),
             writes: Writes::default(),
+            denials: Denials::default(),
             consoles: Consoles::default(),
         }
     }
@@ -97,7 +101,7 @@ impl State {
     /// When a mounted directory cannot be opened.
     pub fn new(shared: Arc<Shared>) -> wasmtime::Result<Self> {
         let mut wasi = wasi_context(&shared.environment)?;
-        wasi.stdout(shared.consoles.stdout.clone()).stderr(shared.consoles.stderr.clone());
+        wasi.stdout(shared.consoles.stdout()).stderr(shared.consoles.stderr());
         Ok(Self::with(shared, wasi.build()))
     }
 
@@ -119,7 +123,7 @@ impl State {
             memory: MemoryLimiter::new(shared.limits.memory),
             wasi,
             http: WasiHttpCtx::new(),
-            outbound: Outbound::new(shared.environment.http_outbound.clone(), shared.http.clone(), shared.limits.body),
+            outbound: Outbound::new(shared.clone()),
             shared,
         }
     }

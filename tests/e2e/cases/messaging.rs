@@ -206,6 +206,8 @@ async fn a_client_without_a_route_is_denied() {
     assert!(error.starts_with("permission-denied: ") && error.contains("other"), "{error}");
     let error = app.post("/send/t?client=other", "x").await.error();
     assert!(error.starts_with("permission-denied: "), "{error}");
+    let line = app.wait_for_log("the client \"other\" was denied").await;
+    assert!(line.contains("WARN") && line.contains("[messaging]"), "{line}");
 }
 
 #[tokio::test]

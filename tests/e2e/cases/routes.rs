@@ -97,3 +97,46 @@ async fn the_same_prefix_and_name_of_one_provider_are_one_bucket() {
     assert_eq!(app.put("/kv/default/k", "v").await.text(), "ok");
     assert_eq!(app.get("/kv//k").await.text(), "v");
 }
+
+/// The lines of the log that have this in them.
+fn lines<'a>(log: &'a str, part: &str) -> Vec<&'a str> {
+    log.lines().filter(|line| line.contains(part)).collect()
+}
+
+#[tokio::test]
+async fn what_is_denied_is_in_the_log_with_what_to_change_and_does_not_flood_it() {
+    let toml = "[key-value]\ncatalog = { provider = \"memory\", access = \"read\" }";
+    let app = run("kv").toml(toml).start().await;
+    for _ in 0..10 {
+        assert_eq!(app.put("/kv/users/k", "v").await.error(), "access-denied");
+        assert_eq!(app.put("/kv/catalog/k", "v").await.error(), "access-denied");
+    }
+    let log = app.stop().await.stderr;
+    let (unrouted, read_only) = (lines(&log, "\"users\" was denied"), lines(&log, "\"catalog\" was denied"));
+    assert!(unrouted.len() == 1 && read_only.len() == 1, "{log}");
+    for part in ["WARN", "has no route", "add \"users\" = ", "[key-value]"] {
+        assert!(unrouted[0].contains(part), "{part} is missing in {}", unrouted[0]);
+    }
+    for part in ["WARN", "reads only", "\"read-write\" for \"catalog\"", "[key-value]"] {
+        assert!(read_only[0].contains(part), "{part} is missing in {}", read_only[0]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_denied_through_the_star_names_the_star() {
+    let app = run("kv").toml("[key-value]\n\"*\" = { provider = \"memory\", access = \"read\" }").start().await;
+    assert_eq!(app.put("/kv/users/k", "v").await.error(), "access-denied");
+    let line = app.wait_for_log("\"users\" was denied").await;
+    assert!(line.contains("\"read-write\" for \"*\""), "{line}");
+}
+
+#[tokio::test]
+async fn denied_containers_are_in_the_log_too() {
+    let blob = run("blob").toml("[blob]\nphotos = { provider = \"memory\", access = \"read\" }").start().await;
+    blob.get("/list/other").await.error();
+    let line = blob.wait_for_log("the container \"other\" was denied").await;
+    assert!(line.contains("WARN") && line.contains("[blob]"), "{line}");
+    blob.put("/containers/photos", "").await.error();
+    let line = blob.wait_for_log("a write to the container \"photos\" was denied").await;
+    assert!(line.contains("WARN") && line.contains("[blob]"), "{line}");
+}

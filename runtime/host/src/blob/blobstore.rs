@@ -7,7 +7,7 @@ use super::{
         blobstore::{Host, ObjectId},
         container,
     },
-    check_access, sentence,
+    sentence,
 };
 use crate::{
     guard::Call,
@@ -47,8 +47,8 @@ impl container::Host for State {}
 impl Shared {
     async fn create_container(&self, name: &str) -> Result<Container> {
         let (route, qualified) = self.find_container(name)?;
-        check_access(route.access, &qualified.name)?;
-        check_owned(route, "created", &qualified.name)?;
+        self.check_container_write(route.access, &qualified.name)?;
+        self.denials.note(check_owned(route, "created", &qualified.name))?;
         let backend = &route.provider;
         let call = Call { section: &backend.section, operation: "blob create-container", target: &qualified.name };
         let container = self.guarded(call, backend.provider.create(&qualified)).await?;
@@ -57,8 +57,8 @@ impl Shared {
 
     async fn delete_container(&self, name: &str) -> Result<()> {
         let (route, qualified) = self.find_container(name)?;
-        check_access(route.access, &qualified.name)?;
-        check_owned(route, "deleted", &qualified.name)?;
+        self.check_container_write(route.access, &qualified.name)?;
+        self.denials.note(check_owned(route, "deleted", &qualified.name))?;
         let backend = &route.provider;
         let call = Call { section: &backend.section, operation: "blob delete-container", target: &qualified.name };
         self.unhurried(call, backend.provider.delete(&qualified)).await

@@ -102,7 +102,7 @@ impl Shared {
     }
 
     pub(super) async fn delete_objects(&self, container: &Container, objects: &[String]) -> Result<()> {
-        container.check_write()?;
+        self.check_container_write(container.access, &container.name)?;
         objects.iter().try_for_each(|object| check_key("object name", object))?;
         for batch in objects.chunks(DELETE_BATCH) {
             self.guarded(container.call("blob delete"), container.container.delete(batch)).await?;
@@ -112,7 +112,7 @@ impl Shared {
 
     /// In one call, since some backends remove everything far faster than object by object.
     async fn clear(&self, container: &Container) -> Result<()> {
-        container.check_write()?;
+        self.check_container_write(container.access, &container.name)?;
         self.unhurried(container.call("blob clear"), container.container.clear()).await
     }
 }

@@ -2,9 +2,7 @@ use std::sync::Arc;
 
 use slight_capabilities::{self as capabilities, Error, QualifiedName, Result, check_key};
 
-use super::{
-    BlobRoute, Container, IncomingValue, OutgoingValue, about, bindings::blobstore::ObjectId, check_access, describe,
-};
+use super::{BlobRoute, Container, IncomingValue, OutgoingValue, about, bindings::blobstore::ObjectId, describe};
 use crate::{guard::Call, state::Shared};
 
 /// An object that a copy reads or writes, and the route that leads there.
@@ -48,14 +46,14 @@ impl Shared {
 
     pub(super) async fn copy_object(self: &Arc<Self>, source: ObjectId, destination: ObjectId) -> Result<()> {
         let (from, to) = (self.place(source)?, self.place(destination)?);
-        check_access(to.route.access, &to.container.name)?;
+        self.check_container_write(to.route.access, &to.container.name)?;
         self.copy(&from, &to).await
     }
 
     pub(super) async fn move_object(self: &Arc<Self>, source: ObjectId, destination: ObjectId) -> Result<()> {
         let (from, to) = (self.place(source)?, self.place(destination)?);
-        check_access(from.route.access, &from.container.name)?;
-        check_access(to.route.access, &to.container.name)?;
+        self.check_container_write(from.route.access, &from.container.name)?;
+        self.check_container_write(to.route.access, &to.container.name)?;
         self.copy(&from, &to).await?;
         if from.is(&to) {
             return Ok(());

@@ -27,7 +27,7 @@ pub use self::{incoming::IncomingValue, names::ObjectNames, outgoing::OutgoingVa
 use crate::{
     bindings::wasi::blobstore as bindings,
     guard::{self, Call},
-    services::{Backend, find_route},
+    services::{Backend, check_access, find_route},
     state::Shared,
 };
 
@@ -56,10 +56,6 @@ impl Container {
 
     fn call(&self, operation: &'static str) -> Call<'_> {
         Call { section: &self.section, operation, target: &self.name }
-    }
-
-    fn check_write(&self) -> Result<()> {
-        check_access(self.access, &self.name)
     }
 
     fn describe(&self, object: &str) -> String {
@@ -102,13 +98,6 @@ impl From<Failure> for Error {
     }
 }
 
-fn check_access(access: Access, container: &str) -> Result<()> {
-    match access {
-        Access::ReadWrite => Ok(()),
-        Access::Read => Err(Error::denied(format!("the route of the container {container:?} allows reads only"))),
-    }
-}
-
 /// Seconds since the epoch; 0 for anything before it.
 fn timestamp(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
@@ -116,10 +105,14 @@ fn timestamp(time: SystemTime) -> u64 {
 
 impl Shared {
     fn find_container(&self, name: &str) -> Result<(&BlobRoute, QualifiedName)> {
-        let route = find_route(&self.services.blob, "blob", "container", name)?;
+        let route = self.denials.note(find_route(&self.services.blob, "blob", "container", name))?;
         let qualified = route.qualify(name);
         check_name("container name", &qualified.name)?;
         Ok((route, qualified))
+    }
+
+    fn check_container_write(&self, access: Access, container: &str) -> Result<()> {
+        self.denials.note(check_access(&self.services.blob, access, "blob", "container", container))
     }
 
     async fn open_container(&self, name: &str) -> Result<Container> {
@@ -155,12 +148,13 @@ impl Shared {
 }
 
 async fn guarded_for<T>(limit: Duration, call: Call<'_>, future: impl Future<Output = Result<T>>) -> Result<T> {
-    let result = match tokio::time::timeout(limit, future).await {
-        Ok(result) => result,
-        Err(_) => Err(Error::timeout(format!(
-            "{} on {:?} did not end within {limit:?}; part of it may be done, and it can be repeated",
-            call.operation, call.target
-        ))),
-    };
-    result.inspect_err(|error| guard::log(call, error))
+    if let Ok(result) = tokio::time::timeout(limit, future).await {
+        return result.map_err(|error| guard::report(call, error));
+    }
+    let error = Error::timeout(format!(
+        "{} on {:?} did not end within {limit:?}; part of it may be done, and it can be repeated",
+        call.operation, call.target
+    ));
+    guard::log(call, &error);
+    Err(error)
 }

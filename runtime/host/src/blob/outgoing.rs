@@ -51,7 +51,7 @@ impl OutgoingValue {
 
     /// Starts the provider's write; the body follows as it is written.
     pub(super) async fn write_to(&self, shared: &Shared, container: Container, object: String) -> Result<()> {
-        container.check_write()?;
+        shared.check_container_write(container.access, &container.name)?;
         check_key("object name", &object)?;
         let slot = shared.writes.slot(shared.limits.backend_timeout).await?;
         let body = self.pipe.bind(container.describe(&object)).map_err(|error| container.about(&object, error))?;

@@ -77,17 +77,20 @@ impl Write {
         let failure = |error| Failure::from(container.about(&object, error));
         let lost = failure(Error::other("the provider stopped without an answer"));
         let unsettled = Unsettled { pipe: &pipe, lost };
+        let call = container.call("blob write");
         let result = match container.container.write(&object, body).await {
-            Ok(()) if !pipe.is_taken() => Err(Error::other("the provider stopped before the end of the body")),
-            result => result,
-        };
-        match &result {
-            Err(_) if pipe.is_abandoned() => {
-                tracing::debug!(container = &*container.name, object, "an unfinished write was cleaned up");
+            Ok(()) if pipe.is_taken() => Ok(()),
+            Ok(()) => {
+                let error = Error::other("the provider stopped before the end of the body");
+                guard::log(call, &error);
+                Err(error)
             }
-            Err(error) => guard::log(container.call("blob write"), error),
-            Ok(()) => {}
-        }
+            Err(error) if pipe.is_abandoned() => {
+                tracing::debug!(container = &*container.name, object, "an unfinished write was cleaned up");
+                Err(error)
+            }
+            Err(error) => Err(guard::report(call, error)),
+        };
         unsettled.pipe.settle(result.map_err(failure));
     }
 }

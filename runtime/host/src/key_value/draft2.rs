@@ -63,7 +63,7 @@ impl State {
     async fn try_swap(&mut self, cas: Cas, value: Vec<u8>) -> Result<(), CasError> {
         let Cas { bucket, key, entry } = cas;
         let swapped = async {
-            bucket.check_write()?;
+            self.shared.check_write(&bucket)?;
             check_key("key", &key)?;
             self.shared.check_value(&key, &value)?;
             let expected = entry.as_ref().map(|entry| &entry.version);

@@ -18,7 +18,7 @@ pub(crate) use self::{cursors::Cursors, get::link_get, pairs::link_pairs};
 use crate::{
     bindings::wasi::{keyvalue0_2_0_draft as bindings_draft, keyvalue0_2_0_draft2 as bindings_draft2},
     guard::Call,
-    services::find_route,
+    services::{check_access, find_route},
     state::{Shared, State},
 };
 
@@ -46,16 +46,14 @@ impl Bucket {
     fn call(&self, operation: &'static str) -> Call<'_> {
         Call { section: &self.section, operation, target: &self.name }
     }
-
-    fn check_write(&self) -> Result<()> {
-        match self.access {
-            Access::ReadWrite => Ok(()),
-            Access::Read => Err(Error::denied(format!("the route of the bucket {:?} allows reads only", self.name))),
-        }
-    }
 }
 
 impl Shared {
+    fn check_write(&self, bucket: &Bucket) -> Result<()> {
+        let routes = &self.services.key_value;
+        self.denials.note(check_access(routes, bucket.access, "key-value", "bucket", &bucket.name))
+    }
+
     fn check_value(&self, key: &str, value: &[u8]) -> Result<()> {
         let (size, limit) = (value.len(), self.limits.value);
         if size <= limit {
@@ -85,7 +83,8 @@ impl Shared {
 impl State {
     async fn open_bucket(&mut self, name: String) -> Result<Resource<Bucket>> {
         let shared = self.shared.clone();
-        let route = find_route(&shared.services.key_value, "key-value", "bucket", &name)?;
+        let route = find_route(&shared.services.key_value, "key-value", "bucket", &name);
+        let route = shared.denials.note(route)?;
         let qualified = route.qualify(&name);
         check_name("bucket name", &qualified.name)?;
         let backend = &route.provider;
@@ -104,7 +103,7 @@ impl State {
     async fn set(&mut self, bucket: Resource<Bucket>, key: String, value: Vec<u8>) -> wasmtime::Result<Result<()>> {
         let bucket = self.table.get(&bucket)?;
         Ok(async {
-            bucket.check_write()?;
+            self.shared.check_write(bucket)?;
             check_key("key", &key)?;
             self.shared.check_value(&key, &value)?;
             self.shared.guarded(bucket.call("key-value set"), bucket.bucket.set(&key, value.into())).await
@@ -115,7 +114,7 @@ impl State {
     async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<()>> {
         let bucket = self.table.get(&bucket)?;
         Ok(async {
-            bucket.check_write()?;
+            self.shared.check_write(bucket)?;
             check_key("key", &key)?;
             self.shared.guarded(bucket.call("key-value delete"), bucket.bucket.delete(&key)).await
         }
@@ -148,7 +147,7 @@ impl State {
     async fn increment(&mut self, bucket: Resource<Bucket>, key: String, delta: i64) -> wasmtime::Result<Result<i64>> {
         let bucket = self.table.get(&bucket)?;
         Ok(async {
-            bucket.check_write()?;
+            self.shared.check_write(bucket)?;
             check_key("key", &key)?;
             self.shared.guarded(bucket.call("key-value increment"), bucket.bucket.increment(&key, delta)).await
         }
@@ -183,7 +182,7 @@ impl State {
     ) -> wasmtime::Result<Result<()>> {
         let bucket = self.table.get(&bucket)?;
         Ok(async {
-            bucket.check_write()?;
+            self.shared.check_write(bucket)?;
             for (key, value) in &entries {
                 check_key("key", key)?;
                 self.shared.check_value(key, value)?;
@@ -197,7 +196,7 @@ impl State {
     async fn delete_many(&mut self, bucket: Resource<Bucket>, keys: Vec<String>) -> wasmtime::Result<Result<()>> {
         let bucket = self.table.get(&bucket)?;
         Ok(async {
-            bucket.check_write()?;
+            self.shared.check_write(bucket)?;
             keys.iter().try_for_each(|key| check_key("key", key))?;
             self.shared.guarded(bucket.call("key-value delete-many"), bucket.bucket.delete_many(&keys)).await
         }

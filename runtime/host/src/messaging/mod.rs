@@ -43,7 +43,7 @@ impl Client {
 impl Shared {
     /// Finds what a client's name leads to.
     fn connect(&self, name: &str) -> Result<Client> {
-        let route = find_route(&self.services.messaging, "messaging", "client", name)?;
+        let route = self.denials.note(find_route(&self.services.messaging, "messaging", "client", name))?;
         // The name with the route's prefix; the empty one is `default` from here on.
         let QualifiedName { prefix, name } = route.qualify(name);
         check_name("client name", &name)?;

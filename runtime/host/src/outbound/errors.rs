@@ -1,16 +1,17 @@
 //! What a guest is told of a request that failed, and what the log is.
 
-use std::{error::Error as StdError, io};
+use std::{error::Error as StdError, io, iter::successors};
 
 use hyper_util::client::legacy;
 use wasmtime_wasi_http::Error;
 
+use crate::failure::with_causes;
+
 /// The nearest of the cases that wasi:http knows. The log gets all causes, the guest none of them.
 pub(super) fn convert(target: &str, error: &legacy::Error) -> Error {
-    let causes: Vec<_> = std::iter::successors(error.source(), |&cause| cause.source()).collect();
-    let text = causes.iter().map(|cause| cause.to_string()).collect::<Vec<_>>().join(": ");
-    tracing::warn!("an outgoing request to {target} failed: {error}: {text}");
-    let found = causes.iter().find_map(|cause| known(*cause, error.is_connect()));
+    tracing::warn!("an outgoing request to {target} failed: {}", with_causes(error));
+    let mut causes = successors(error.source(), |&cause| cause.source());
+    let found = causes.find_map(|cause| known(cause, error.is_connect()));
     found.unwrap_or(if error.is_connect() { Error::ConnectionRefused } else { Error::HttpProtocolError })
 }
 

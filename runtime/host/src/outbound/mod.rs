@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Limited};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 pub(crate) use self::client::Client;
+use crate::state::Shared;
 
 /// Decides by scheme, host and port where outgoing HTTP requests may go. By default: nowhere.
 #[derive(Clone)]
@@ -41,30 +42,26 @@ impl fmt::Debug for OutboundPolicy {
 type Sent = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
 
 /// Checks each outgoing request before it is sent.
-pub(crate) struct Outbound {
-    policy: OutboundPolicy,
-    client: Client,
-    /// The largest response, in bytes.
-    limit: u64,
-}
+pub(crate) struct Outbound(Arc<Shared>);
 
 impl Outbound {
-    pub fn new(policy: OutboundPolicy, client: Client, limit: u64) -> Self {
-        Self { policy, client, limit }
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
     }
 
     fn check(&self, request: &http::Request<WasiBody>) -> Result<(), Error> {
         let uri = request.uri();
         let scheme = uri.scheme().unwrap_or(&Scheme::HTTPS).as_str();
         let Some(host) = uri.host() else { return Err(Error::HttpRequestUriInvalid) };
-        if (self.policy.0)(scheme, host, uri.port_u16()) {
+        let OutboundPolicy(allows) = &self.0.environment.http_outbound;
+        if allows(scheme, host, uri.port_u16()) {
             return Ok(());
         }
         let port = uri.port_u16().map_or(String::new(), |port| format!(":{port}"));
-        tracing::warn!(
+        self.0.denials.log(&format!(
             "an outgoing request to {scheme}://{host}{port} was denied; to allow it, add \"{scheme}://{host}{port}\" to \
              http-outbound in [component] of the configuration"
-        );
+        ));
         Err(Error::HttpRequestDenied)
     }
 }
@@ -79,7 +76,7 @@ impl WasiHttpHooks for Outbound {
         if let Err(error) = self.check(&request) {
             return Box::new(std::future::ready(Err(error)));
         }
-        let (client, limit) = (self.client.clone(), self.limit);
+        let (client, limit) = (self.0.http.clone(), self.0.limits.body);
         Box::new(async move {
             let response = client.send(request, options).await?;
             let response = response.map(|body| limited(body, limit).boxed_unsync());

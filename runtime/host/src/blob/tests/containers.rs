@@ -62,7 +62,7 @@ async fn objects_are_told_of_and_removed() {
 #[tokio::test]
 async fn a_container_without_a_route_is_denied_with_what_to_write() {
     let mut state = routes().await;
-    let part = "add \"other\" to [blob]";
+    let part = "add \"other\" = \"<provider>\" to [blob]";
     denied(state.get_container("other".into()).await, part);
     denied(state.create_container("other".into()).await, part);
     denied(state.container_exists("other".into()).await, part);
@@ -75,7 +75,7 @@ async fn a_read_only_route_allows_reads_alone() {
     let container = state.get_container("seen".into()).await.unwrap().unwrap();
     assert_eq!(load(&mut state, &container, "cat").await.unwrap(), pattern(10));
 
-    let part = "\"seen\" allows reads only";
+    let part = "change access = \"read\" to \"read-write\" for \"seen\" in [blob]";
     let value = new_value(&mut state).await;
     create(&mut state, "mine").await;
     denied(state.create_container("seen".into()).await, part);
