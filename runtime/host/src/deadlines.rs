@@ -12,8 +12,11 @@ use tokio_util::sync::CancellationToken;
 ///
 /// A timer for every request would cost more than many a request does. So those that begin within the same short
 /// stretch share one: a deadline is up to 1/64 of the timeout, at most 50 ms, late, and never early.
+///
+/// All of them pass at once when there is to be an `end`, so that nobody has to wait for two things.
 pub(crate) struct Deadlines {
     timeout: Duration,
+    end: CancellationToken,
     stretch: Duration,
     current: Mutex<Option<Shared>>,
 }
@@ -40,10 +43,10 @@ impl Deadline {
 }
 
 impl Deadlines {
-    /// Deadlines that lie `timeout` ahead.
-    pub fn new(timeout: Duration) -> Self {
+    /// Deadlines that lie `timeout` ahead, and no later than `end`.
+    pub fn new(timeout: Duration, end: CancellationToken) -> Self {
         let stretch = (timeout / 64).clamp(Duration::from_millis(1), Duration::from_millis(50));
-        Self { timeout, stretch, current: Mutex::new(None) }
+        Self { timeout, end, stretch, current: Mutex::new(None) }
     }
 
     /// The deadline of an invocation that begins now. Called within a tokio runtime.
@@ -61,7 +64,7 @@ impl Deadlines {
 
     fn start(&self, now: Instant) -> Shared {
         let begins_until = now + self.stretch;
-        let deadline = Deadline(CancellationToken::new());
+        let deadline = Deadline(self.end.child_token());
         if let Some(end) = begins_until.checked_add(self.timeout) {
             let token = deadline.0.clone();
             tokio::spawn(async move {
@@ -79,7 +82,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_deadline_is_never_early_and_hardly_late() {
-        let deadlines = Deadlines::new(Duration::from_secs(1));
+        let deadlines = Deadlines::new(Duration::from_secs(1), CancellationToken::new());
         let start = Instant::now();
         deadlines.begin().passed().await;
         let waited = start.elapsed();
@@ -88,12 +91,24 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_that_begins_later_ends_later() {
-        let deadlines = Deadlines::new(Duration::from_secs(1));
+        let deadlines = Deadlines::new(Duration::from_secs(1), CancellationToken::new());
         let first = deadlines.begin();
         tokio::time::advance(Duration::from_millis(500)).await;
         let second = deadlines.begin();
         first.passed().await;
         assert!(!second.is_past());
         second.passed().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_end_all_have_passed() {
+        let end = CancellationToken::new();
+        let deadlines = Deadlines::new(Duration::from_secs(1), end.clone());
+        let before = deadlines.begin();
+        assert!(!before.is_past());
+        end.cancel();
+        assert!(before.is_past() && deadlines.begin().is_past());
+        tokio::time::advance(Duration::from_millis(100)).await;
+        assert!(deadlines.begin().is_past());
     }
 }

@@ -99,7 +99,7 @@ impl Host {
     /// # Errors
     /// When the command traps.
     pub async fn run(self, stop: CancellationToken) -> Result<u8, HostError> {
-        let abandon = CancellationToken::new();
+        let abandon = self.instances.abandon.clone();
         let mut servers = Vec::new();
         // Subscribed before anything else runs: what a request publishes must find its group.
         if let Some(mut messages) = self.messages {
@@ -119,6 +119,8 @@ impl Host {
         stop.cancel();
         let shared = &self.instances.shared;
         drain(servers, &abandon, &shared.limits).await;
+        // Instances that wait to be used again end with the process, and have not failed.
+        abandon.cancel();
         shared.writes.finish(shared.limits.drain_timeout).await;
         shared.consoles.flush(FLUSH).await;
         ended
@@ -141,6 +143,9 @@ async fn run_command(instances: &Instances, stop: &CancellationToken) -> Result<
     }
 }
 
+/// How long the servers may take at least to end what is abandoned: to answer the clients, and give back the messages.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// Waits for the servers to end by themselves, then makes them.
 async fn drain(mut servers: Vec<JoinHandle<()>>, abandon: &CancellationToken, limits: &Limits) {
     if ended_within(limits.drain_timeout, &mut servers).await {
@@ -149,9 +154,8 @@ async fn drain(mut servers: Vec<JoinHandle<()>>, abandon: &CancellationToken, li
     let limit = limits.drain_timeout;
     tracing::warn!("not all invocations ended within {limit:?} (limits.drain-timeout); they are stopped");
     abandon.cancel();
-    // Messages that were being handled are still to be given back.
-    if !ended_within(limits.backend_timeout, &mut servers).await {
-        tracing::warn!("some messages could not be given back in time; they come again when their leases end");
+    if !ended_within(limits.backend_timeout.max(LAST_WORDS), &mut servers).await {
+        tracing::warn!("some did not stop in time; messages among them come again when their leases end");
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use wasmtime::{Result, Store, component::InstancePre};
 
 use crate::{
@@ -17,10 +18,13 @@ use crate::{
 pub(crate) struct Instances {
     pub pre: InstancePre<State>,
     pub shared: Arc<Shared>,
+    /// From then on nothing goes on: the time to drain is over.
+    pub abandon: CancellationToken,
     requests: Arc<Semaphore>,
     messages: Arc<Semaphore>,
     waiting: AtomicUsize,
-    deadlines: Deadlines,
+    request_deadlines: Deadlines,
+    message_deadlines: Deadlines,
 }
 
 /// The right to run one instance; giving it up lets the next one in.
@@ -32,20 +36,28 @@ pub(crate) struct Overloaded;
 
 impl Instances {
     pub fn new(pre: InstancePre<State>, shared: Arc<Shared>) -> Self {
-        let limits = &shared.limits;
+        let (limits, abandon) = (&shared.limits, CancellationToken::new());
         Self {
             pre,
             requests: Arc::new(Semaphore::new(limits.concurrency)),
             messages: Arc::new(Semaphore::new(limits.concurrency)),
             waiting: AtomicUsize::new(0),
-            deadlines: Deadlines::new(limits.timeout),
+            request_deadlines: Deadlines::new(limits.timeout, abandon.clone()),
+            // A message that is abandoned has not failed; its delivery sees to that.
+            message_deadlines: Deadlines::new(limits.timeout, CancellationToken::new()),
+            abandon,
             shared,
         }
     }
 
-    /// The deadline of an invocation that begins now.
-    pub fn deadline(&self) -> Deadline {
-        self.deadlines.begin()
+    /// The deadline of a request that begins now; passed too when it is abandoned.
+    pub fn request_deadline(&self) -> Deadline {
+        self.request_deadlines.begin()
+    }
+
+    /// The deadline of a message whose handling begins now.
+    pub fn message_deadline(&self) -> Deadline {
+        self.message_deadlines.begin()
     }
 
     /// Waits for the right to serve a request, in a bounded queue and no longer than the deadline.
@@ -58,6 +70,13 @@ impl Instances {
             permit = self.requests.clone().acquire_owned() => permit.map(Arc::new).map_err(|_| Overloaded),
             () = deadline.clone().passed() => Err(Overloaded),
         }
+    }
+
+    /// Waits until no instance serves a request, nor goes on after its response.
+    pub async fn idle(&self) {
+        let all = u32::try_from(self.shared.limits.concurrency).unwrap_or(u32::MAX);
+        // Nobody closes the semaphore.
+        let _ = self.requests.acquire_many(all).await;
     }
 
     /// Waits for the right to handle a message, for as long as it takes. Messages have places of their own: a request

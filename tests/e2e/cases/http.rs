@@ -111,6 +111,7 @@ async fn a_request_without_a_host_is_refused() {
     stream.read_to_string(&mut response).await.unwrap();
     assert!(response.starts_with("HTTP/1.1 400 "), "{response}");
     assert!(response.contains("Host"), "{response}");
+    app.wait_for_log("GET / was answered with 400").await;
 }
 
 #[tokio::test]

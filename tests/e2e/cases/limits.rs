@@ -31,6 +31,8 @@ async fn a_request_that_announces_too_much_is_refused_at_once() {
     stream.read_exact(&mut response).await.unwrap();
     assert_eq!(response, b"HTTP/1.1 413");
     assert_eq!(app.get("/ok").await.text(), "ok");
+    let line = app.wait_for_log("POST /digest was answered with 413").await;
+    assert!(line.contains("WARN") && line.contains("limits.body"), "{line}");
 }
 
 #[tokio::test]

@@ -35,6 +35,34 @@ async fn details_are_logged_only_where_they_are_asked_for() {
 }
 
 #[tokio::test]
+async fn each_request_has_a_line_at_its_end_where_it_is_asked_for() {
+    let app = run("misbehave").env("SLIGHT_LOG", "slight=info,slight_runtime::http=debug").start().await;
+    app.get("/status/418?secret=hunter2").await.refused(418);
+    let line = app.wait_for_log("request ended").await;
+    for part in ["DEBUG", "method=GET", "path=\"/status/418\"", "status=418", "duration="] {
+        assert!(line.contains(part), "{part} is missing in {line}");
+    }
+    assert!(!app.log().contains("hunter2"));
+    app.post("/digest", "").await.text();
+    assert!(app.wait_for_log("path=\"/digest\"").await.contains("method=POST"));
+
+    let quiet = run("misbehave").start().await;
+    assert_eq!(quiet.get("/ok").await.text(), "ok");
+    assert!(!quiet.stop().await.stderr.contains("request ended"));
+}
+
+#[tokio::test]
+async fn what_a_guest_writes_to_its_error_stream_is_in_the_log_line_by_line() {
+    let app = run("misbehave").start().await;
+    // `%0A` ends a line: what follows must not pass for an entry of the host.
+    assert_eq!(app.get("/stderr?text=first%20line%0AERROR%20slight:%20two").await.text(), "ok");
+    for part in ["first line", "ERROR slight: two"] {
+        let line = app.wait_for_log(part).await;
+        assert!(line.contains("WARN guest: ") && line.trim_end().ends_with(part), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn escape_sequences_of_a_guest_do_not_reach_the_terminal() {
     let app = run("logging").start().await;
     app.post("/log/info?context=%1B[2J", "\x1b[31mred").await.text();
@@ -58,9 +86,27 @@ async fn a_log_of_json_has_an_object_a_line() {
 }
 
 #[tokio::test]
-async fn a_filter_that_is_not_understood_is_said_and_ignored() {
-    let app = run("hello-http").env("SLIGHT_LOG", "slight=loud").start().await;
-    app.wait_for_log("SLIGHT_LOG is not understood").await;
+async fn a_log_of_json_has_what_guests_write_as_objects_too() {
+    let app = run("misbehave").arg("--log-format").arg("json").start().await;
+    assert_eq!(app.get("/stderr?text=in+pieces").await.text(), "ok");
+    let entry: Value = serde_json::from_str(&app.wait_for_log("pieces").await).unwrap();
+    assert_eq!(entry["target"], "guest");
+    app.get("/trap").await.refused(500);
+    app.wait_for_log("asked to trap").await;
+    for line in app.stop().await.stderr.lines() {
+        assert!(serde_json::from_str::<Value>(line).is_ok_and(|entry| entry.is_object()), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn every_part_of_the_filter_that_is_not_understood_is_said_and_ignored() {
+    let app = run("hello-http").env("SLIGHT_LOG", "slight=loud,slight=info,debgu").start().await;
+    for part in ["slight=loud", "debgu"] {
+        app.wait_for_log(&format!("\"{part}\" in SLIGHT_LOG is not understood")).await;
+    }
+    let app = run("hello-http").env("SLIGHT_LOG", "verbose").start().await;
+    let ended = app.stop().await;
+    assert_eq!(ended.stderr.matches("in SLIGHT_LOG is not understood").count(), 1, "{}", ended.stderr);
 }
 
 #[tokio::test]

@@ -49,7 +49,8 @@ async fn beyond_the_queue_requests_are_turned_away_and_those_in_it_are_served() 
         held.end().await;
     }
     assert_eq!(waiting.join_next().await.unwrap().unwrap().text(), "ok");
-    app.wait_for_log("limits.concurrency").await;
+    let line = app.wait_for_log("limits.concurrency").await;
+    assert!(line.contains("WARN") && line.contains("GET /ok was answered with 503"), "{line}");
 }
 
 #[tokio::test]

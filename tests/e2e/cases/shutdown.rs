@@ -2,8 +2,11 @@
 
 use bytes::Bytes;
 use http::Method;
-use slight_e2e::{Running, empty, eventually, run};
-use tokio::net::TcpStream;
+use slight_e2e::{Connection, Running, empty, eventually, run};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
 
 use crate::support::{hand_written, next};
 
@@ -42,7 +45,7 @@ async fn connections_without_a_request_do_not_hold_up_the_end() {
     let mut used = app.connect().await;
     assert_eq!(used.fetch(Method::GET, "/", empty()).await.text(), "hello");
     let _idle = TcpStream::connect(app.address()).await.unwrap();
-    let mut http2 = slight_e2e::Connection::http2(app.address()).await;
+    let mut http2 = Connection::http2(app.address()).await;
     assert_eq!(http2.fetch(Method::GET, "/", empty()).await.text(), "hello");
     assert_eq!(app.stop().await.code, Some(0));
 }
@@ -55,8 +58,76 @@ async fn what_does_not_finish_is_ended_at_the_drain_timeout() {
     let mut answer = connection.send(Method::GET, "/slow?chunks=100000&ms=10", empty()).await.into_body();
     assert!(next(&mut answer).await.is_some());
     app.signal("TERM");
-    app.wait_for_log("limits.drain-timeout").await;
-    assert_eq!(app.end().await.code, Some(0));
+    app.wait_for_log("the response to GET /slow was cut off").await;
+    let ended = app.end().await;
+    assert_eq!(ended.code, Some(0));
+    tells_the_truth(&ended.stderr);
+}
+
+/// What was stopped has not failed, and nothing panicked.
+fn tells_the_truth(log: &str) {
+    assert!(log.contains("limits.drain-timeout"), "{log}");
+    assert!(!log.contains("ERROR") && !log.contains("panicked") && !log.contains("failed"), "{log}");
+}
+
+#[tokio::test]
+async fn a_request_without_a_response_at_the_drain_timeout_is_answered_with_503() {
+    // The guest waits for an answer to its own request.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let toml = format!(
+        "component = {{ http-outbound = [\"{url}\"] }}\n\
+         limits = {{ timeout = \"300s\", drain-timeout = \"500ms\", backend-timeout = \"100ms\" }}"
+    );
+    let app = run("misbehave").toml(&toml).start().await;
+    let (mut http1, mut http2) = (app.connect().await, Connection::http2(app.address()).await);
+    let path = format!("/outbound?url={url}/");
+    let answers =
+        async { tokio::join!(http1.fetch(Method::GET, &path, empty()), http2.fetch(Method::GET, &path, empty())) };
+    let stop = async {
+        let _waiting = [silent.accept().await.unwrap(), silent.accept().await.unwrap()];
+        app.signal("TERM");
+        app.wait_for_log("GET /outbound was answered with 503").await;
+    };
+    let ((one, two), ()) = tokio::join!(answers, stop);
+    assert_eq!(one.header("connection"), Some("close"));
+    for answer in [one, two] {
+        assert!(answer.refused(503).contains("being stopped"), "{}", answer.body_text());
+    }
+    let ended = app.end().await;
+    assert_eq!(ended.code, Some(0));
+    assert_eq!(ended.stderr.matches("GET /outbound was answered with 503").count(), 2, "{}", ended.stderr);
+    tells_the_truth(&ended.stderr);
+}
+
+#[tokio::test]
+async fn a_request_in_the_queue_at_the_drain_timeout_is_answered_with_503() {
+    let toml = "limits = { concurrency = 1, queue = 1, timeout = \"300s\", drain-timeout = \"500ms\" }";
+    let app = run("misbehave").toml(toml).start().await;
+    let mut running = app.connect().await;
+    let mut answer = running.send(Method::GET, "/slow?chunks=100000&ms=10", empty()).await.into_body();
+    assert!(next(&mut answer).await.is_some());
+    let mut waiting = JoinSet::new();
+    for _ in 0..2 {
+        let mut connection = app.connect().await;
+        waiting.spawn(async move { connection.fetch(Method::GET, "/ok", empty()).await });
+    }
+    // There is room for one of them in the queue, so the other is there.
+    let turned_away = waiting.join_next().await.unwrap().unwrap();
+    assert!(turned_away.refused(503).contains("busy"), "{}", turned_away.body_text());
+    app.signal("TERM");
+    let stopped = waiting.join_next().await.unwrap().unwrap();
+    assert!(stopped.refused(503).contains("being stopped"), "{}", stopped.body_text());
+    tells_the_truth(&app.end().await.stderr);
+}
+
+#[tokio::test]
+async fn an_instance_that_waits_for_its_next_request_has_not_failed_at_the_end() {
+    let app = run("misbehave").toml("http = { reuse = { requests = 100 } }").start().await;
+    assert_eq!(app.get("/ok").await.text(), "ok");
+    let ended = app.stop().await;
+    assert_eq!(ended.code, Some(0));
+    assert!(!ended.stderr.contains("ERROR"), "{}", ended.stderr);
 }
 
 #[tokio::test]
@@ -69,7 +140,10 @@ async fn a_second_signal_ends_at_once() {
     app.signal("TERM");
     app.wait_for_log("no new work is begun").await;
     app.signal("INT");
-    assert_eq!(app.end().await.code, Some(130));
+    let ended = app.end().await;
+    assert_eq!(ended.code, Some(130));
+    assert!(ended.stderr.contains("interrupted once more: what runs is cut off"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("stopped"), "{}", ended.stderr);
 }
 
 #[tokio::test]

@@ -25,6 +25,14 @@ pub(crate) fn overloaded() -> Response<WasiBody> {
     )
 }
 
+/// 503: the server ends before the guest had a response.
+pub(crate) fn stopping() -> Response<WasiBody> {
+    answer(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The server is being stopped, and the component gave no response in time. Try again in a moment.",
+    )
+}
+
 /// 413: the request is larger than `limit` bytes.
 pub(crate) fn too_large(limit: u64) -> Response<WasiBody> {
     let text = format!("The body of the request is larger than the {limit} bytes that are allowed (limits.body).");

@@ -1,9 +1,12 @@
 //! HTTP requests, served by a fresh instance each unless the configuration says otherwise.
 
+mod access;
 mod answer;
 mod body;
+mod ended;
+mod listener;
 mod server;
 mod worker;
 
-pub(crate) use self::server::{HttpServer, bind};
 pub use self::worker::Reuse;
+pub(crate) use self::{listener::bind, server::HttpServer};

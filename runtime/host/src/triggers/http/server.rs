@@ -1,7 +1,5 @@
 use std::{
     convert::Infallible,
-    io,
-    net::SocketAddr,
     pin::pin,
     sync::{Arc, Mutex},
     time::Duration,
@@ -14,8 +12,8 @@ use hyper_util::{
     server::conn::auto,
 };
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, oneshot},
 };
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::{
@@ -28,27 +26,14 @@ use wasmtime_wasi_http::{
 };
 
 use super::{
+    access::Access,
     answer,
     body::{Flag, request_body, response_body},
+    ended::Ended,
+    listener::{accept, refuse},
     worker::{Failure, Reuse, Ticket, Workers},
 };
 use crate::{deadlines::Deadline, failure::describe, instances::Instances};
-
-/// Connections that the kernel holds until they are accepted.
-const BACKLOG: u32 = 1024;
-
-/// Opens the listening socket.
-///
-/// # Errors
-/// The operating system's, for example that the address is in use.
-pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A restart must not wait for the connections of the process before it to be forgotten. On Windows the option
-    // means something else: two servers on one port.
-    socket.set_reuseaddr(!cfg!(windows))?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
 
 /// Serves one component over HTTP/1.1 and HTTP/2 without TLS (h2c).
 #[derive(Clone)]
@@ -90,6 +75,11 @@ impl HttpServer {
         drop(listener);
         connections.close();
         connections.wait().await;
+        // What guests go on with after their responses belongs to what they were asked for.
+        tokio::select! {
+            () = self.instances.idle() => {}
+            () = overdue(&abandon) => {}
+        }
     }
 
     async fn connection(self, stream: TcpStream, stop: CancellationToken, abandon: CancellationToken) {
@@ -115,7 +105,7 @@ impl HttpServer {
                 tokio::select! {
                     ended = connection => ended,
                     () = answered(&requests) => return,
-                    () = abandon.cancelled() => return,
+                    () = overdue(&abandon) => return,
                 }
             }
         };
@@ -137,21 +127,28 @@ impl HttpServer {
         stream
     }
 
-    async fn respond(self, mut request: Request<Incoming>, token: TaskTrackerToken) -> Response<WasiBody> {
-        let limit = self.instances.shared.limits.body;
+    async fn respond(self, request: Request<Incoming>, token: TaskTrackerToken) -> Response<WasiBody> {
+        let access = Access::begin(&request);
+        let response = self.answer(request, token).await;
+        match access {
+            Some(access) => access.with(response),
+            None => response,
+        }
+    }
+
+    async fn answer(self, mut request: Request<Incoming>, token: TaskTrackerToken) -> Response<WasiBody> {
+        let (limit, name) = (self.instances.shared.limits.body, name(&request));
         if hyper::body::Body::size_hint(request.body()).lower() > limit {
-            return answer::too_large(limit);
+            return self.too_large(&name);
         }
         if !check_host(&mut request) {
+            tracing::warn!("{name} was answered with 400: it does not say in one valid way which host it is for");
             return answer::no_host();
         }
-        let deadline = self.instances.deadline();
-        let Ok(permit) = self.instances.admit(&deadline).await else {
-            tracing::warn!("a request was turned away with 503: limits.concurrency and limits.queue are used up");
-            return answer::overloaded();
-        };
-        let (exceeded, broken, name) = (Flag::default(), Flag::default(), name(&request));
-        let (waiting, mut failed) = oneshot::channel();
+        let deadline = self.instances.request_deadline();
+        let Ok(permit) = self.instances.admit(&deadline).await else { return self.turn_away(&name) };
+        let (exceeded, broken) = (Flag::default(), Flag::default());
+        let (waiting, mut ended) = oneshot::channel();
         let request = request.map(|body| request_body(body, limit, exceeded.clone()));
         let failure = Failure { request: name.clone(), waiting: Mutex::new(Some(waiting)) };
         let ticket = Ticket { deadline: deadline.clone(), broken: broken.clone(), failure, _permit: permit };
@@ -159,18 +156,15 @@ impl HttpServer {
             // Whatever the guest makes of a body that it could not read to its end.
             Ok(_) if exceeded.get() => self.too_large(&name),
             Ok(response) => {
-                // From here on the worker logs its failure itself; it may have told us meanwhile.
-                failed.close();
-                if let Ok(why) = failed.try_recv() {
-                    tracing::error!("the response to {name} was cut off: the component failed: {why}");
+                // From here on the worker logs its end itself; it may have told us meanwhile.
+                ended.close();
+                if let Ok(ended) = ended.try_recv() {
+                    ended.log_cut(&name);
                 }
                 response.map(|body| response_body(body, limit, name, broken, token))
             }
             Err(_) if exceeded.get() => self.too_large(&name),
-            Err(error) => {
-                let why = reason(error, failed).await;
-                self.explain(&why, &name, &deadline)
-            }
+            Err(error) => self.find_reason(error, ended, &deadline).await.answer(&name),
         }
     }
 
@@ -178,6 +172,14 @@ impl HttpServer {
         let limit = self.instances.shared.limits.body;
         tracing::warn!("{request} was answered with 413: its body is larger than limits.body ({limit})");
         answer::too_large(limit)
+    }
+
+    fn turn_away(&self, request: &str) -> Response<WasiBody> {
+        if self.instances.abandon.is_cancelled() {
+            return Ended::Drained(self.instances.shared.limits.drain_timeout).answer(request);
+        }
+        tracing::warn!("{request} was answered with 503: limits.concurrency and limits.queue are used up");
+        answer::overloaded()
     }
 
     /// The worker ends at the deadline by itself; this is for a request that has no worker yet.
@@ -195,29 +197,27 @@ impl HttpServer {
         }
     }
 
-    fn explain(&self, why: &str, request: &str, deadline: &Deadline) -> Response<WasiBody> {
-        let limits = &self.instances.shared.limits;
-        if deadline.is_past() {
-            tracing::warn!("{request} was answered with 500: no response within limits.timeout ({:?})", limits.timeout);
-            return answer::timed_out(limits.timeout);
+    /// Why there is no response. The handler's error may say no more than that; the worker, which is about to end,
+    /// knows.
+    async fn find_reason(&self, error: wasmtime::Error, ended: oneshot::Receiver<Ended>, deadline: &Deadline) -> Ended {
+        /// A worker that serves other requests as well does not end.
+        const PATIENCE: Duration = Duration::from_secs(1);
+        if let Some(failed) = error.downcast_ref::<InstantiationError<Ticket>>() {
+            let why = || format!("no instance could be made: {}", describe(&failed.error));
+            return Ended::new(&self.instances, deadline, why);
         }
-        tracing::error!("{request} was answered with 500: {why}");
-        answer::failed()
+        match tokio::time::timeout(PATIENCE, ended).await {
+            Ok(Ok(ended)) => ended,
+            _ => Ended::new(&self.instances, deadline, || format!("the component failed: {}", describe(&error))),
+        }
     }
 }
 
-/// Why there is no response. The handler's error may say no more than that; the worker, which is about to end, knows.
-async fn reason(error: wasmtime::Error, failed: oneshot::Receiver<String>) -> String {
-    /// A worker that serves other requests as well does not end.
-    const PATIENCE: Duration = Duration::from_secs(1);
-    if let Some(failed) = error.downcast_ref::<InstantiationError<Ticket>>() {
-        return format!("no instance could be made: {}", describe(&failed.error));
-    }
-    let why = match tokio::time::timeout(PATIENCE, failed).await {
-        Ok(Ok(why)) => why,
-        _ => describe(&error),
-    };
-    format!("the component failed: {why}")
+/// Waits until the time to drain is over, and as long as answering those who still wait may take.
+async fn overdue(abandon: &CancellationToken) {
+    const LAST_WORDS: Duration = Duration::from_secs(2);
+    abandon.cancelled().await;
+    tokio::time::sleep(LAST_WORDS).await;
 }
 
 /// Waits until every request of a connection is answered, and a moment longer for the answers to be sent.
@@ -243,26 +243,4 @@ fn check_host<B>(request: &mut Request<B>) -> bool {
 /// The request in log lines: without its query, which may hold what should not be logged.
 fn name<B>(request: &Request<B>) -> String {
     format!("{} {}", request.method(), request.uri().path())
-}
-
-/// Accepts a connection once there is a place for it. Until then clients wait in the kernel's queue.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    if places.available_permits() == 0 {
-        tracing::warn!("clients wait to be connected: limits.connections is used up");
-    }
-    let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
-}
-
-/// A failed accept concerns one client, or is a lack of file descriptors, which waiting may cure.
-async fn refuse(error: &io::Error) {
-    const PAUSE: Duration = Duration::from_millis(100);
-    match error.kind() {
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused => {}
-        _ => {
-            tracing::warn!("no connection can be accepted: {error}");
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
 }

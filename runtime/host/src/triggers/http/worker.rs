@@ -15,7 +15,7 @@ use wasmtime_wasi_http::{
     p2, p3,
 };
 
-use super::body::Flag;
+use super::{body::Flag, ended::Ended};
 use crate::{
     deadlines::Deadline,
     failure::describe,
@@ -74,14 +74,18 @@ pub(crate) struct Ticket {
 /// Why an instance failed: told to whoever waits for its response, or else to the log.
 pub(crate) struct Failure {
     pub request: String,
-    pub waiting: Mutex<Option<oneshot::Sender<String>>>,
+    pub waiting: Mutex<Option<oneshot::Sender<Ended>>>,
 }
 
 impl Failure {
-    fn set(&self, why: String) {
+    fn set(&self, ended: Ended) {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if waiting.is_none_or(|waiting| waiting.send(why.clone()).is_err()) {
-            tracing::error!("the response to {} was cut off: the component failed: {why}", self.request);
+        let untold = match waiting {
+            Some(waiting) => waiting.send(ended).err(),
+            None => Some(ended),
+        };
+        if let Some(ended) = untold {
+            ended.log_cut(&self.request);
         }
     }
 }
@@ -92,7 +96,7 @@ impl HandlerState for Workers {
     type WorkerState = Worker;
 
     async fn instantiate(&self) -> Result<Instance<State, Expiration, Worker>> {
-        let (mut store, deadline) = (self.instances.store()?, self.instances.deadline());
+        let (mut store, deadline) = (self.instances.store()?, self.instances.request_deadline());
         let proxy = tokio::select! {
             biased;
             proxy = self.pre.instantiate_async(&mut store) => proxy?,
@@ -100,7 +104,7 @@ impl HandlerState for Workers {
         };
         let tickets = Tickets::default();
         let expiration = Expiration { tickets: tickets.clone(), waiting: None, idle: None };
-        let state = Worker { reuse: self.reuse, tickets };
+        let state = Worker { instances: self.instances.clone(), reuse: self.reuse, tickets };
         Ok(Instance { store, proxy, view: WasiHttpView::http, expiration, state })
     }
 }
@@ -113,8 +117,23 @@ fn take(tickets: &Tickets) -> Vec<Ticket> {
 }
 
 pub(crate) struct Worker {
+    instances: Arc<Instances>,
     reuse: Reuse,
     tickets: Tickets,
+}
+
+impl Worker {
+    /// Tells whoever waits for a response of this instance that it failed.
+    fn tell(&self, tickets: &[Ticket], why: &str) {
+        if tickets.is_empty() && !self.instances.abandon.is_cancelled() {
+            tracing::error!("an instance failed while it was given a request: {why}");
+        }
+        for ticket in tickets {
+            ticket.broken.set();
+            let failed = || format!("the component failed: {why}");
+            ticket.failure.set(Ended::new(&self.instances, &ticket.deadline, failed));
+        }
+    }
 }
 
 impl WorkerState for Worker {
@@ -144,15 +163,8 @@ impl WorkerState for Worker {
 
     fn drop(&self, store: Store<State>, result: Result<()>) {
         let tickets = take(&self.tickets);
-        let why = result.err().map(|error| describe(&error));
-        if let (Some(why), true) = (&why, tickets.is_empty()) {
-            tracing::error!("an instance failed while it was given a request: {why}");
-        }
-        for ticket in &tickets {
-            if let Some(why) = &why {
-                ticket.broken.set();
-                ticket.failure.set(why.clone());
-            }
+        if let Err(error) = result {
+            self.tell(&tickets, &describe(&error));
         }
         // Bodies end with the store, and the places are free once it is gone.
         drop(store);

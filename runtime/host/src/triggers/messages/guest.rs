@@ -44,7 +44,7 @@ impl Handler for Guest {
 
     async fn handle(self: Arc<Self>, place: Option<Permit>, message: Message) -> Result<(), String> {
         let Some(_permit) = place else { return Err("the host takes no more work".to_owned()) };
-        let deadline = self.instances.deadline();
+        let deadline = self.instances.message_deadline();
         let handled = tokio::select! {
             handled = self.call(message) => handled,
             () = deadline.passed() => {

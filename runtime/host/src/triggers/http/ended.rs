@@ -1,0 +1,67 @@
+use std::{fmt, time::Duration};
+
+use http::Response;
+use wasmtime_wasi_http::WasiBody;
+
+use super::answer;
+use crate::{deadlines::Deadline, instances::Instances};
+
+/// Why a request has no response, or not a whole one.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The host was told to stop, and the time to drain is over.
+    Drained(Duration),
+    /// The time of the invocation is over.
+    TimedOut(Duration),
+    /// Anything else, in words.
+    Failed(String),
+}
+
+impl Ended {
+    /// `failed` says what is known of an end that neither limit brought about.
+    pub fn new(instances: &Instances, deadline: &Deadline, failed: impl FnOnce() -> String) -> Self {
+        let limits = &instances.shared.limits;
+        if instances.abandon.is_cancelled() {
+            Self::Drained(limits.drain_timeout)
+        } else if deadline.is_past() {
+            Self::TimedOut(limits.timeout)
+        } else {
+            Self::Failed(failed())
+        }
+    }
+
+    /// The answer of a request that has none yet, with its line in the log.
+    pub fn answer(&self, request: &str) -> Response<WasiBody> {
+        let response = match self {
+            Self::Drained(_) => answer::stopping(),
+            Self::TimedOut(timeout) => answer::timed_out(*timeout),
+            Self::Failed(_) => answer::failed(),
+        };
+        self.log(&format!("{request} was answered with {}", response.status().as_u16()));
+        response
+    }
+
+    /// Logs that a response that had begun ends before its end.
+    pub fn log_cut(&self, request: &str) {
+        self.log(&format!("the response to {request} was cut off"));
+    }
+
+    fn log(&self, what: &str) {
+        match self {
+            Self::Failed(_) => tracing::error!("{what}: {self}"),
+            Self::Drained(_) | Self::TimedOut(_) => tracing::warn!("{what}: {self}"),
+        }
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Drained(limit) => {
+                write!(f, "the host is being stopped, and it did not end within limits.drain-timeout ({limit:?})")
+            }
+            Self::TimedOut(limit) => write!(f, "it did not end within limits.timeout ({limit:?})"),
+            Self::Failed(why) => f.write_str(why),
+        }
+    }
+}
