@@ -16,7 +16,16 @@ pub(crate) fn said(error: sled::Error) -> Error {
             (ErrorKind::Other, "the database refused the call".to_owned())
         }
     };
-    Error::new(kind, message).with_source(error)
+    with_cause(Error::new(kind, message), error)
+}
+
+/// Keeps the cause where sled has one in words. Of damage and of trees it prints its own types.
+fn with_cause(said: Error, error: sled::Error) -> Error {
+    match error {
+        sled::Error::Io(io) => said.with_source(io),
+        sled::Error::Unsupported(reason) | sled::Error::ReportableBug(reason) => said.with_source(reason),
+        sled::Error::Corruption { .. } | sled::Error::CollectionNotFound(_) => said,
+    }
 }
 
 /// What the disk says, of a flush: nobody knows what is on it.
@@ -28,21 +37,36 @@ pub(crate) fn unclear(reason: &str) -> Error {
 pub(crate) fn opening(path: &Path, error: sled::Error) -> Error {
     let database = path.display();
     let (kind, message) = match &error {
-        // sled has no error of its own for this.
-        sled::Error::Io(io) if io.to_string().contains("could not acquire lock") => (
-            ErrorKind::Unavailable,
-            format!(
+        // sled has no error of its own for this, and puts the system's into words that are not for people.
+        sled::Error::Io(io) if io.to_string().contains("could not acquire lock") => {
+            return Error::unavailable(format!(
                 "the database {database} is open already, in another process or another section; one at a time can \
                  have it"
-            ),
-        ),
+            ));
+        }
         sled::Error::Io(io) if io.kind() == io::ErrorKind::PermissionDenied => {
             (ErrorKind::Denied, format!("the database {database} may not be read and written: {io}"))
         }
         sled::Error::Corruption { .. } => {
             (ErrorKind::Other, format!("the database {database} is damaged; restore it from a backup"))
         }
-        _ => (ErrorKind::Unavailable, format!("the database {database} cannot be opened: {error}")),
+        _ => (ErrorKind::Unavailable, format!("the database {database} cannot be opened")),
     };
-    Error::new(kind, message).with_source(error)
+    with_cause(Error::new(kind, message), error)
+}
+
+/// There is something else where the database should be.
+pub(crate) fn not_sled(path: &Path) -> Error {
+    Error::invalid(format!(
+        "{} is not a sled database, or one that is damaged; name another \"path\", or restore it from a backup",
+        path.display()
+    ))
+}
+
+/// The database has no such tree, and none may be made.
+pub(crate) fn no_tree(path: &Path, tree: &str) -> Error {
+    Error::not_found(format!(
+        "there is no tree {tree:?} in the sled database {}; correct \"location\", or set \"create\" to true",
+        path.display()
+    ))
 }

@@ -34,16 +34,7 @@ impl Buckets {
     }
 
     pub(crate) async fn prepare(&self, location: &str, create: bool) -> Result<()> {
-        let location = location.to_owned();
-        let open = move |db: &sled::Db| {
-            if !create && !db.tree_names().contains(&IVec::from(location.as_bytes())) {
-                return Err(Error::not_found(format!(
-                    "there is no tree {location:?} in the database; make it, or set \"create\" to true"
-                )));
-            }
-            db.open_tree(&location).map_err(said)
-        };
-        let tree = self.store.write(open).await?;
+        let tree = self.store.prepare(location.to_owned(), create).await?;
         // It may be there already: a second call changes nothing.
         self.tree.get_or_init(|| tree);
         Ok(())

@@ -3,6 +3,7 @@
 //! sled itself syncs every half second. Here a write is acknowledged after a flush that began when it was made; one
 //! thread (`flusher`) flushes for all writes that wait.
 
+mod database;
 mod errors;
 mod flusher;
 mod guarantees;
@@ -13,7 +14,7 @@ mod store;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use slight_capabilities::{Capability, KeyValue, Provider, ProviderKind, Result};
+use slight_capabilities::{Capability, KeyValue, Provider, ProviderKind, Readiness, Result};
 
 pub use crate::settings::{KeyValueSettings, Settings};
 use crate::{key_value::Buckets, store::Store};
@@ -24,12 +25,12 @@ pub fn kind() -> ProviderKind {
         "sled",
         "A sled database on this machine: durable, no server.",
         &[Capability::KeyValue],
-        |settings: Settings| async { Ok(Arc::new(Sled::open(settings).await?) as Arc<dyn Provider>) },
+        |settings: Settings| async { Ok(Arc::new(Sled::new(settings)?) as Arc<dyn Provider>) },
     )
     .with_guarantees(guarantees::GUARANTEES)
 }
 
-/// One open database. Dropping the last of its clones and of the buckets that it gave out closes it.
+/// One database. Dropping the last of its clones and of the buckets that it gave out closes it.
 #[derive(Clone)]
 pub struct Sled {
     store: Arc<Store>,
@@ -38,14 +39,13 @@ pub struct Sled {
 }
 
 impl Sled {
-    /// Opens the database, and makes it if its location may be made.
+    /// Takes the settings; the database is opened when it is prepared.
     ///
     /// # Errors
-    /// `Unavailable` when another process has it open or it cannot be read, `NotFound` when it is missing and may not be
-    /// made, `Invalid` when the location has no name.
-    pub async fn open(settings: Settings) -> Result<Self> {
+    /// `Invalid` when the location has no name.
+    pub fn new(settings: Settings) -> Result<Self> {
         settings.check()?;
-        let store = Arc::new(Store::open(settings.path.clone(), settings.key_value.create).await?);
+        let store = Arc::new(Store::new(settings.path.clone()));
         let buckets = Arc::new(Buckets::new(store.clone()));
         Ok(Self { store, buckets, settings: Arc::new(settings) })
     }
@@ -64,6 +64,16 @@ impl Provider for Sled {
                 self.buckets.prepare(location, *create).await
             }
             Capability::Blob | Capability::Messaging => Ok(()),
+        }
+    }
+
+    async fn inspect(&self, capability: Capability) -> Result<Readiness> {
+        match capability {
+            Capability::KeyValue => {
+                let KeyValueSettings { location, create } = &self.settings.key_value;
+                self.store.inspect(location.clone(), *create).await
+            }
+            Capability::Blob | Capability::Messaging => Ok(Readiness::Ready),
         }
     }
 

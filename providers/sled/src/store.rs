@@ -1,38 +1,55 @@
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, path::PathBuf, sync::Arc};
 
-use slight_capabilities::{Error, Result};
-use tokio::task::spawn_blocking;
+use slight_capabilities::{Error, Readiness, Result};
+use tokio::{sync::OnceCell, task::spawn_blocking};
 
 use crate::{
+    database::{self, LOG},
     errors::{opening, said},
     flusher::Flusher,
 };
 
-/// What sled keeps of the database in memory, in bytes.
-const CACHE_BYTES: u64 = 64 * 1024 * 1024;
-
-/// The file that sled keeps its log in, within the directory of the database.
-const LOG: &str = "db";
-
 /// One database.
 pub(crate) struct Store {
+    path: Arc<PathBuf>,
+    open: OnceCell<Open>,
+}
+
+struct Open {
     // First, so that it ends before the database is closed.
     flusher: Flusher,
     db: sled::Db,
 }
 
 impl Store {
-    pub(crate) async fn open(path: PathBuf, may_create: bool) -> Result<Self> {
+    /// The store in a directory that is not opened yet.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path: Arc::new(path), open: OnceCell::new() }
+    }
+
+    /// Opens the database and the tree in it, and makes them if that may be.
+    pub(crate) async fn prepare(&self, tree: String, may_create: bool) -> Result<sled::Tree> {
+        let path = self.path.clone();
         // Recovery after a crash takes a while.
-        in_background(move || {
-            let db = open(&path, may_create)?;
-            let log = File::open(path.join(LOG)).map_err(|error| opening(&path, error.into()))?;
-            Ok(Self { flusher: Flusher::start(db.clone(), log)?, db })
-        })
-        .await
+        let opening = || {
+            in_background(move || {
+                let db = database::open(&path, may_create)?;
+                let log = File::open(path.join(LOG)).map_err(|error| opening(&path, error.into()))?;
+                Ok(Open { flusher: Flusher::start(db.clone(), log)?, db })
+            })
+        };
+        self.open.get_or_try_init(opening).await?;
+        let path = self.path.clone();
+        self.write(move |db| database::open_tree(db, &path, &tree, may_create)).await
+    }
+
+    /// What [`Store::prepare`] would make.
+    pub(crate) async fn inspect(&self, tree: String, may_create: bool) -> Result<Readiness> {
+        let path = self.path.clone();
+        match self.open.get().map(|open| open.db.clone()) {
+            None => in_background(move || database::inspect(&path, &tree, may_create)).await,
+            Some(db) => in_background(move || database::inspect_tree(&db, &path, &tree, may_create)).await,
+        }
     }
 
     /// Does what needs no flush.
@@ -40,7 +57,7 @@ impl Store {
         &self,
         read: impl FnOnce(&sled::Db) -> sled::Result<T> + Send + 'static,
     ) -> Result<T> {
-        let db = self.db.clone();
+        let db = self.opened()?.db.clone();
         in_background(move || read(&db).map_err(said)).await
     }
 
@@ -49,22 +66,16 @@ impl Store {
         &self,
         write: impl FnOnce(&sled::Db) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let db = self.db.clone();
+        let open = self.opened()?;
+        let db = open.db.clone();
         let value = in_background(move || write(&db)).await?;
-        self.flusher.flush().await?;
+        open.flusher.flush().await?;
         Ok(value)
     }
-}
 
-fn open(path: &Path, may_create: bool) -> Result<sled::Db> {
-    if !may_create && !path.join(LOG).exists() {
-        return Err(Error::not_found(format!(
-            "there is no sled database in {}; make it, or set \"create\" to true",
-            path.display()
-        )));
+    fn opened(&self) -> Result<&Open> {
+        self.open.get().ok_or_else(|| Error::unavailable("the database has not been opened"))
     }
-    let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES);
-    config.open().map_err(|error| opening(path, error))
 }
 
 async fn in_background<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

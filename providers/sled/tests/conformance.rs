@@ -22,7 +22,7 @@ impl InDirectory {
 impl Harness for InDirectory {
     async fn connect(&self) -> Result<Connection> {
         let settings = Settings { path: self.0.join("data/slight.sled"), key_value: KeyValueSettings::default() };
-        Ok(Connection::Ready(Arc::new(Sled::open(settings).await?)))
+        Ok(Connection::Ready(Arc::new(Sled::new(settings)?)))
     }
 }
 

@@ -9,7 +9,7 @@ use slight_provider_sled::{KeyValueSettings, Settings, Sled};
 fn open(directory: PathBuf) -> Opening {
     Box::pin(async move {
         let settings = Settings { path: directory.join("slight.sled"), key_value: KeyValueSettings::default() };
-        Ok(Arc::new(Sled::open(settings).await?) as Arc<dyn Provider>)
+        Ok(Arc::new(Sled::new(settings)?) as Arc<dyn Provider>)
     })
 }
 
