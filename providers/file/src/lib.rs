@@ -20,7 +20,7 @@ mod temporary;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use slight_capabilities::{BlobStore, Capability, Provider, ProviderKind, Result};
+use slight_capabilities::{BlobStore, Capability, Provider, ProviderKind, Readiness, Result};
 
 pub use crate::settings::{BlobSettings, Settings};
 use crate::{containers::Containers, location::Location};
@@ -64,6 +64,13 @@ impl Provider for Files {
         match capability {
             Capability::Blob => files::in_background(self.location.clone(), |location| location.prepare()).await,
             Capability::KeyValue | Capability::Messaging => Ok(()),
+        }
+    }
+
+    async fn inspect(&self, capability: Capability) -> Result<Readiness> {
+        match capability {
+            Capability::Blob => files::in_background(self.location.clone(), |location| location.inspect()).await,
+            Capability::KeyValue | Capability::Messaging => Ok(Readiness::Ready),
         }
     }
 

@@ -3,7 +3,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use slight_capabilities::{Error, QualifiedName, Result};
+use slight_capabilities::{Error, QualifiedName, Readiness, Result};
 
 use crate::{
     errors::{is_missing, said},
@@ -65,38 +65,40 @@ impl Location {
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => Ok(path),
             Err(error) if !is_missing(&error) => Err(said("opening the location", error)),
-            _ => Err(Error::not_found(format!("there is no directory {name:?} in the provider's \"path\""))),
+            _ => Err(Error::not_found(format!(
+                "there is no directory {name:?} in the provider's \"path\"; make it, or name another one"
+            ))),
         }
     }
 
     /// Checks or makes the directory, and removes what dead processes left.
     pub(crate) fn prepare(&self) -> Result<()> {
-        let shown = self.root.display();
-        match fs::metadata(&self.root) {
-            Ok(metadata) if metadata.is_dir() => {}
-            Ok(_) => return Err(Error::invalid(format!("{shown} is no directory; name another \"path\""))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.create => {
-                return Err(Error::not_found(format!(
-                    "there is no directory {shown}; make it, or set \"create\" to true"
-                )));
-            }
-            Err(_) => {}
-        }
+        self.inspect()?;
         let temporaries = self.temporaries();
         let made = fs::create_dir_all(&temporaries).and_then(|()| sync_directories(&self.root));
         made.and_then(|()| sweep(&temporaries))
-            .map_err(|error| said(&format!("opening the directory {shown}"), error))?;
+            .map_err(|error| said(&format!("opening the directory {}", self.root.display()), error))?;
         self.check_case()
     }
 
-    pub(crate) fn ping(&self) -> Result<()> {
+    /// What [`Location::prepare`] would make for people to see.
+    pub(crate) fn inspect(&self) -> Result<Readiness> {
+        let shown = self.root.display();
         match fs::metadata(&self.root) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.create => Ok(()),
-            metadata => {
-                let failed = |error| Error::unavailable(format!("{}: {error}", self.root.display())).with_source(error);
-                metadata.map(|_| ()).map_err(failed)
+            Ok(metadata) if metadata.is_dir() => Ok(Readiness::Ready),
+            Ok(_) => Err(Error::invalid(format!("{shown} is no directory; name another \"path\""))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.create => {
+                Ok(Readiness::ToBeCreated(format!("the directory {shown}")))
             }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(Error::not_found(format!("there is no directory {shown}; make it, or set \"create\" to true")))
+            }
+            Err(error) => Err(said(&format!("opening the directory {shown}"), error)),
         }
+    }
+
+    pub(crate) fn ping(&self) -> Result<()> {
+        self.inspect().map(drop)
     }
 
     /// Names that differ in case are different names.

@@ -11,7 +11,9 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::stream;
-use slight_capabilities::{ByteRange, Capability, Container, Error, ErrorKind, Provider, QualifiedName, Result};
+use slight_capabilities::{
+    ByteRange, Capability, Container, Error, ErrorKind, Provider, QualifiedName, Readiness, Result,
+};
 use slight_provider_file::{BlobSettings, Files, Settings};
 use tempfile::TempDir;
 
@@ -162,9 +164,34 @@ async fn what_is_missing_is_made_only_if_it_may_be() -> Result<()> {
     let missing = Files::new(strict.clone())?.prepare(Capability::Blob).await.expect_err("a refusal");
     assert_eq!(missing.kind(), ErrorKind::NotFound);
     assert!(missing.message().contains("slight-blob"), "{missing}");
+    let missing = Files::new(strict.clone())?.inspect(Capability::Blob).await.expect_err("a refusal");
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
     assert!(!strict.path.exists());
     opened(&directory).await?;
     Files::new(strict)?.prepare(Capability::Blob).await
+}
+
+#[tokio::test]
+async fn inspecting_makes_nothing() -> Result<()> {
+    let directory = directory();
+    let files = Files::new(settings(&directory))?;
+    let missing = format!("the directory {}", directory.path().join("data/slight-blob").display());
+    assert_eq!(files.inspect(Capability::Blob).await?, Readiness::ToBeCreated(missing));
+    assert!(!directory.path().join("data").exists());
+    files.prepare(Capability::Blob).await?;
+    assert_eq!(files.inspect(Capability::Blob).await?, Readiness::Ready);
+    // A file on the way, and one in its place.
+    for in_the_way in ["data", "data/slight-blob"] {
+        fs::remove_dir_all(directory.path().join("data")).expect("a directory");
+        let path = directory.path().join(in_the_way);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        fs::write(&path, "").expect("a file");
+        files.inspect(Capability::Blob).await.expect_err("a refusal");
+        files.prepare(Capability::Blob).await.expect_err("a refusal");
+        fs::remove_file(&path).expect("a file");
+        fs::create_dir_all(directory.path().join("data")).expect("a directory");
+    }
+    Ok(())
 }
 
 #[tokio::test]
