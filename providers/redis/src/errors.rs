@@ -6,19 +6,35 @@ use slight_capabilities::{Error, ErrorKind};
 /// What the client or the server said goes into the log alone: it may name keys, users and addresses.
 pub(crate) fn error(error: RedisError, repeatable: bool) -> Error {
     let (kind, message) = classify(&error, repeatable);
-    Error::new(kind, message).with_source(error)
+    Error::new(kind, message).with_source(said(&error))
 }
 
 /// Says why there is no connection. Whatever the reason, no command was sent.
-pub(crate) fn not_connected(address: &str, error: RedisError) -> Error {
+pub(crate) fn not_connected(address: &str, encrypted: bool, error: RedisError) -> Error {
     let described = match classify(&error, true) {
         (ErrorKind::Timeout, _) => {
             Error::unavailable(format!("Redis at {address} cannot be reached: no answer in time"))
         }
+        (ErrorKind::Unavailable, _) if encrypted && said(&error).contains("certificate") => Error::unavailable(
+            format!("the certificate of Redis at {address} is not trusted; name the one to trust with \"ca-file\""),
+        ),
+        (ErrorKind::Unavailable, _) if encrypted && !error.is_connection_refusal() => Error::unavailable(format!(
+            "Redis at {address} cannot be reached over TLS; if this port is one without TLS, the url begins with \
+             redis:// instead of rediss://"
+        )),
         (ErrorKind::Unavailable, _) => Error::unavailable(format!("Redis at {address} cannot be reached")),
         (kind, message) => Error::new(kind, format!("{message} (Redis at {address})")),
     };
-    described.with_source(error)
+    described.with_source(said(&error))
+}
+
+/// What the client or the server said, for the log: without the names of the client's types in it.
+fn said(error: &RedisError) -> String {
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        (Some(code), None) => code.to_owned(),
+        (None, _) => error.to_string().replacen(&format!(" - {:?}", error.kind()), "", 1),
+    }
 }
 
 /// An answer of another form than the command's.
@@ -48,13 +64,17 @@ fn classify(error: &RedisError, repeatable: bool) -> (ErrorKind, &'static str) {
 const UNREACHABLE: (ErrorKind, &str) = (ErrorKind::Unavailable, "Redis cannot be reached");
 const LATE: (ErrorKind, &str) = (ErrorKind::Timeout, "Redis did not answer in time; the outcome is unknown");
 const LOST: (ErrorKind, &str) = (ErrorKind::Timeout, "the connection to Redis broke; the outcome is unknown");
-const DENIED: (ErrorKind, &str) =
-    (ErrorKind::Denied, "Redis refused the user name or the password, or the user may not do this");
+const DENIED: (ErrorKind, &str) = (ErrorKind::Denied, "Redis refused the user name or the password");
+const NO_LOGIN: (ErrorKind, &str) =
+    (ErrorKind::Denied, "Redis asks for a password, and there is none in the settings; set \"password\"");
+const FORBIDDEN: (ErrorKind, &str) = (ErrorKind::Denied, "the user may not do this in Redis; see to its ACL");
+const NO_DATABASE: (ErrorKind, &str) =
+    (ErrorKind::Invalid, "Redis has no database of this number; it is what follows the last slash of the url");
 const NOT_READY: (ErrorKind, &str) = (ErrorKind::Unavailable, "Redis is starting, failing over or busy");
 
 fn server(kind: ServerErrorKind, detail: &str) -> (ErrorKind, &'static str) {
     match kind {
-        ServerErrorKind::NoPerm => DENIED,
+        ServerErrorKind::NoPerm => FORBIDDEN,
         ServerErrorKind::BusyLoading
         | ServerErrorKind::TryAgain
         | ServerErrorKind::ClusterDown
@@ -63,6 +83,7 @@ fn server(kind: ServerErrorKind, detail: &str) -> (ErrorKind, &'static str) {
         ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::CrossSlot => {
             (ErrorKind::Unavailable, "Redis is part of a cluster that is changing, or `cluster = true` is missing")
         }
+        _ if detail.contains("DB index") => NO_DATABASE,
         _ if detail.contains("max number of clients") => (ErrorKind::Unavailable, "Redis has too many clients"),
         _ => (ErrorKind::Other, "Redis refused the command"),
     }
@@ -70,7 +91,8 @@ fn server(kind: ServerErrorKind, detail: &str) -> (ErrorKind, &'static str) {
 
 fn extension(code: &str) -> (ErrorKind, &'static str) {
     match code {
-        "NOAUTH" | "WRONGPASS" => DENIED,
+        "NOAUTH" => NO_LOGIN,
+        "WRONGPASS" => DENIED,
         "WRONGTYPE" => (ErrorKind::Invalid, "the key in Redis holds something else than a value of ours"),
         "OOM" => (ErrorKind::Unavailable, "Redis has reached its memory limit (maxmemory)"),
         "MISCONF" => (ErrorKind::Unavailable, "Redis cannot write to its disk and takes no writes"),

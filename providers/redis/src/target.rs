@@ -37,7 +37,7 @@ impl Target {
         if let Some(password) = &settings.password {
             login = login.set_password(password.expose());
         }
-        let encrypted = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
+        let encrypted = is_encrypted(&info);
         let info = info.set_redis_settings(login).set_tcp_settings(TcpSettings::default().set_nodelay(true));
         Ok(Self { info, certificates: certificates(settings, encrypted)? })
     }
@@ -95,8 +95,12 @@ impl Target {
     }
 
     pub(crate) fn not_connected(&self, error: RedisError) -> Error {
-        errors::not_connected(&self.address(), error)
+        errors::not_connected(&self.address(), is_encrypted(&self.info), error)
     }
+}
+
+fn is_encrypted(info: &ConnectionInfo) -> bool {
+    matches!(info.addr(), ConnectionAddr::TcpTls { .. })
 }
 
 fn certificates(settings: &Settings, encrypted: bool) -> Result<Option<TlsCertificates>> {

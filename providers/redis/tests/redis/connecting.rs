@@ -1,7 +1,7 @@
-use std::{net::TcpListener, time::Instant};
+use std::{error::Error as _, net::TcpListener, time::Instant};
 
 use serde_json::json;
-use slight_capabilities::{Capability, ErrorKind};
+use slight_capabilities::{Capability, Error, ErrorKind};
 use slight_provider_redis::kind;
 use slight_services::{DEADLINE, free_port};
 
@@ -43,9 +43,14 @@ async fn a_lazy_connection_is_made_when_the_server_is_there() {
 #[tokio::test]
 async fn a_password_is_asked_for_and_given() {
     let Some(server) = server(&["--requirepass", "hunter2"]) else { return };
-    for settings in [json!({ "url": server.url() }), json!({ "url": server.url(), "password": "wrong" })] {
+    for (settings, said) in [
+        (json!({ "url": server.url() }), "asks for a password"),
+        (json!({ "url": server.url(), "password": "wrong" }), "refused the user name or the password"),
+    ] {
         let error = kind().connect(settings).await.err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+        assert!(error.message().contains(said), "{error}");
+        is_plainly_said(&error);
     }
     let port = server.port();
     for settings in [
@@ -55,6 +60,36 @@ async fn a_password_is_asked_for_and_given() {
     ] {
         provider(settings).await.ping().await.unwrap();
     }
+}
+
+/// No cause shows how a library names its types.
+fn is_plainly_said(error: &Error) {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        for foreign in ["ResponseError", "Server(", " - ", "\"NOAUTH\"", "\"WRONGPASS\""] {
+            assert!(!said.contains(foreign), "{said}");
+        }
+        cause = error.source();
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_told() {
+    let Some(server) = server(&[]) else { return };
+    let error = kind().connect(json!({ "url": format!("{}/99", server.url()) })).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    assert!(error.message().contains("no database of this number"), "{error}");
+    is_plainly_said(&error);
+}
+
+#[tokio::test]
+async fn tls_at_a_port_without_is_told() {
+    let Some(server) = server(&[]) else { return };
+    let url = format!("rediss://127.0.0.1:{}", server.port());
+    let error = kind().connect(json!({ "url": url })).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(error.message().contains("without TLS") && error.message().contains("redis://"), "{error}");
 }
 
 #[tokio::test]

@@ -37,5 +37,6 @@ async fn tls_takes_the_authority_it_is_told_and_no_other() {
     for settings in [json!({ "url": url }), json!({ "url": url, "ca-file": path("other.pem") })] {
         let error = kind().connect(settings).await.err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert!(error.message().contains("ca-file"), "{error}");
     }
 }
