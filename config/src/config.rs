@@ -10,7 +10,7 @@ use crate::{
     document::{self, Node, Table},
     files,
     findings::Findings,
-    format,
+    format, limits,
     place::Place,
     providers::{self, MEMORY},
     route_checks,
@@ -47,8 +47,9 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Http {
-    /// The address and port to listen at. Port 0 takes a free one.
-    #[schemars(schema_with = "format::address_schema")]
+    /// The address and port to listen at. Port 0 takes a free one; `localhost` is 127.0.0.1.
+    #[serde(with = "format::address")]
+    #[schemars(schema_with = "format::address::schema")]
     pub listen: SocketAddr,
     /// Whether instances serve more than one request. By default every request gets a fresh one.
     pub reuse: Reuse,
@@ -196,6 +197,9 @@ fn check_all(document: &Node, source: &Source<'_>, kinds: &[ProviderKind], findi
     let declared = providers::check_sections(file, kinds, findings);
     route_checks::check(file, &declared, kinds, findings);
     subscriptions::check(file, findings);
+    if let Some(limits) = file.table("limits") {
+        limits::check(limits, findings);
+    }
     if let Some(component) = file.table("component") {
         component::check_env(component, findings);
         files::check(component, source.dir, findings);

@@ -152,11 +152,25 @@ pub(crate) fn read(source: &Source<'_>, findings: &mut Findings) -> Option<Node>
     }
     for error in errors {
         let span = error.span().unwrap_or(0..0);
+        if error.message() == "duplicate key" {
+            duplicate(span, source, findings);
+            continue;
+        }
         // What a broken line holds is unknown: it may be a secret.
         findings.hide_span(&source.line(span.start));
         findings.mistake(span, format!("this is not TOML: {}", error.message()));
     }
     None
+}
+
+/// A key that is there a second time. What is on its line beside it may be a secret.
+fn duplicate(span: Range<usize>, source: &Source<'_>, findings: &mut Findings) {
+    let line = source.line(span.start);
+    let before = source.text.get(line.start..span.start).unwrap_or_default();
+    let is_alone = before.chars().all(|c| c.is_whitespace() || c == '[');
+    findings.hide_span(&(if is_alone { span.end.min(line.end)..line.end } else { line }));
+    let key = source.text.get(span.clone()).unwrap_or_default();
+    findings.mistake(span, format!("this is not TOML: the key {key} is there twice in one table; keep one"));
 }
 
 fn table(entries: &DeTable<'_>, source: &Source<'_>, findings: &mut Findings) -> Table {

@@ -23,8 +23,8 @@ const SIZE: Format = Format {
 const DURATION: Format =
     Format { expected: r#"a duration such as "500ms", "30s" or "2m""#, check: |text| parse_duration(text).map(drop) };
 const ADDRESS: Format = Format {
-    expected: r#"an address and a port such as "127.0.0.1:3000" or "[::1]:3000""#,
-    check: |text| text.parse::<SocketAddr>().map(drop).map_err(|_| ""),
+    expected: r#"an address and a port such as "127.0.0.1:3000", "0.0.0.0:3000" or "localhost:3000""#,
+    check: |text| address::parse(text).map(drop),
 };
 const ORIGIN: Format = Format {
     expected: r#"an origin such as "https://api.example.com", "http://*.internal:8080", or "*""#,
@@ -42,12 +42,18 @@ pub(crate) fn find(name: &str) -> Option<&'static Format> {
     }
 }
 
-/// An address to listen at: the schema of a field.
-pub(crate) fn address_schema(_: &mut schemars::SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "format": "socket-address" })
+/// Reads an address to listen at: an address and a port, or `localhost` and a port.
+///
+/// # Errors
+/// A sentence with an example.
+pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    address::parse(text).map_err(|detail| {
+        let colon = if detail.is_empty() { "" } else { ": " };
+        format!("it must be {}{colon}{detail}", ADDRESS.expected)
+    })
 }
 
-fn parse_size(text: &str) -> Result<u64, &'static str> {
+pub(crate) fn parse_size(text: &str) -> Result<u64, &'static str> {
     let size: bytesize::ByteSize = text.trim().parse().map_err(|_| "")?;
     if size.as_u64() == 0 { Err("it must be more than zero") } else { Ok(size.as_u64()) }
 }
@@ -58,6 +64,46 @@ fn parse_duration(text: &str) -> Result<Duration, &'static str> {
         _ => "",
     })?;
     if duration.is_zero() { Err("it must be more than zero") } else { Ok(duration) }
+}
+
+/// A field that is an address to listen at.
+pub(crate) mod address {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use super::{Deserialize, Deserializer, Schema, json_schema};
+    use serde::de::Error as _;
+
+    /// `localhost` is this machine alone, as everywhere. No other name is looked up: it may mean other addresses tomorrow.
+    pub fn parse(text: &str) -> Result<SocketAddr, &'static str> {
+        let local = text.rsplit_once(':').filter(|(host, _)| host.eq_ignore_ascii_case("localhost"));
+        match local.map(|(_, port)| port.parse()) {
+            Some(port) => {
+                port.map(|port| (Ipv4Addr::LOCALHOST, port).into()).map_err(|_| "the port must be 0 to 65535")
+            }
+            None => text.parse().map_err(|_| why_not(text)),
+        }
+    }
+
+    fn why_not(text: &str) -> &'static str {
+        let is_port = |text: &str| text.parse::<u16>().is_ok();
+        match text.rsplit_once(':') {
+            None if is_port(text) => "there is a port alone; write 127.0.0.1 before it for this machine alone",
+            Some(("", port)) if is_port(port) => "there is no address; 127.0.0.1 is this machine alone, 0.0.0.0 all",
+            _ => "",
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+        parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+
+    pub fn serialize<S: super::Serializer>(address: &SocketAddr, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(address)
+    }
+
+    pub fn schema(_: &mut schemars::SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "socket-address" })
+    }
 }
 
 /// A field that is a number of bytes, more than zero: an integer, or a string with a unit.

@@ -41,6 +41,7 @@ mod values;
 pub use component::Component;
 pub use config::{Config, Http, Reuse};
 pub use files::Directory;
+pub use format::listen_address;
 pub use limits::Limits;
 pub use mistakes::{Mistake, Mistakes, Position};
 pub use outbound::{Origin, Outbound};

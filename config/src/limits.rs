@@ -3,7 +3,11 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::format::{duration, size};
+use crate::{
+    document::{Table, Value},
+    findings::Findings,
+    format::{duration, parse_size, size},
+};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = KIB << 10;
@@ -81,6 +85,35 @@ impl Default for Limits {
             returned: 32 * MIB,
             spool: GIB,
             handles: 1024,
+        }
+    }
+}
+
+/// The size of one page of a memory, and so of the smallest one.
+const PAGE: u64 = 64 * KIB;
+
+/// A number below is hardly meant in bytes.
+const FEWEST_BYTES: i64 = 1 << 10;
+
+/// What the schema cannot say of sizes: a memory holds a page, and a small number has a unit.
+pub(crate) fn check(limits: &Table, findings: &mut Findings) {
+    for key in ["memory", "value", "message", "body", "returned", "spool"] {
+        let Some(node) = limits.get(key) else { continue };
+        let bytes = match &node.value {
+            Value::Integer(bytes @ 1..FEWEST_BYTES) => {
+                let sentence = format!(
+                    "{key:?} is {bytes} bytes, since a number has no unit; write \"{bytes}MiB\" or \"{bytes}KiB\", or \
+                     \"{bytes}B\" if it is meant"
+                );
+                findings.mistake(node.span.clone(), sentence);
+                continue;
+            }
+            Value::Integer(bytes) => u64::try_from(*bytes).ok(),
+            _ => node.text().and_then(|text| parse_size(text).ok()),
+        };
+        if key == "memory" && bytes.is_some_and(|bytes| (1..PAGE).contains(&bytes)) {
+            let sentence = "\"memory\" must be at least \"64KiB\", which is one page: no instance has less";
+            findings.mistake(node.span.clone(), sentence);
         }
     }
 }

@@ -1,4 +1,4 @@
-use std::{net::IpAddr, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 use serde::Deserialize;
 
@@ -62,6 +62,20 @@ impl Origin {
     }
 }
 
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scheme, host, port } = self;
+        match port {
+            None => f.write_str("*"),
+            Some(port) => {
+                let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+                write!(f, "{scheme}://{host}")?;
+                if default_port(scheme) == Some(*port) { Ok(()) } else { write!(f, ":{port}") }
+            }
+        }
+    }
+}
+
 impl FromStr for Origin {
     type Err = &'static str;
 
@@ -103,6 +117,9 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
     let Some((host, port)) = colon.and_then(|at| authority.split_at_checked(at)) else {
         return Ok((authority, None));
     };
+    if port == ":*" {
+        return Err("* is not possible for ports; name one, or leave it out for the scheme's own");
+    }
     let port = port.trim_start_matches(':').parse::<u16>().ok().filter(|port| *port > 0);
     port.map(|port| (host, Some(port))).ok_or("the port must be 1 to 65535")
 }
@@ -182,6 +199,19 @@ mod tests {
         assert!(outbound(&["*"]).allows("https", "[::1]", None));
         assert!(!outbound(&["*"]).allows("ftp", "example.com", None));
         assert!(!outbound(&["https://*"]).allows("http", "example.com", None));
+    }
+
+    #[test]
+    fn an_origin_is_shown_as_it_is_written() {
+        for text in ["*", "https://api.example.com", "http://*.internal:8080", "http://[::1]:8080", "https://*"] {
+            assert_eq!(text.parse::<Origin>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_star_for_a_port_is_told_from_a_wrong_port() {
+        let refused = "http://127.0.0.1:*".parse::<Origin>().unwrap_err();
+        assert!(refused.contains("* is not possible for ports"), "{refused}");
     }
 
     #[test]

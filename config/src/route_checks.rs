@@ -105,8 +105,11 @@ fn undeclared(node: &Node, name: &str, declared: &Declared<'_>, kinds: &[Provide
         Value::Text(text) => &text.source,
         _ => name,
     };
-    let hint = match nearest::nearest(written, &known) {
-        Some(near) => format!("; did you mean {near:?}?"),
+    let undeclared = kinds.iter().map(|kind| kind.name).filter(|name| !known.contains(name));
+    let all: Vec<&str> = known.iter().copied().chain(undeclared).collect();
+    let hint = match nearest::nearest(written, &all) {
+        Some(near) if known.contains(&near) => format!("; did you mean {near:?}?"),
+        Some(near) => format!("; did you mean {near:?}? It needs a section [providers.{near}]"),
         None if known.iter().all(|name| *name == MEMORY) => "; declare it as [providers.X]".to_owned(),
         None => format!("; the providers are {}", nearest::quoted(&known, "and")),
     };

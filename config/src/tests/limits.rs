@@ -62,7 +62,42 @@ fn numbers_may_be_written_in_every_way_of_toml() {
 #[test]
 fn listen_is_an_address_and_a_port() {
     assert_eq!(good("http.listen = '[::1]:0'").http.listen.to_string(), "[::1]:0");
-    for wrong in ["localhost:3000", "127.0.0.1", ":3000", "127.0.0.1:99999", ""] {
-        assert!(mistake(&format!("http.listen = '{wrong}'")).contains("an address and a port"), "{wrong}");
+    assert_eq!(good("http.listen = 'localhost:3000'").http.listen.to_string(), "127.0.0.1:3000");
+    for (wrong, why) in [
+        ("localhost", ""),
+        ("localhost:x", "the port must be"),
+        ("example.com:3000", ""),
+        ("127.0.0.1", ""),
+        ("3000", "a port alone"),
+        (":3000", "there is no address"),
+        ("127.0.0.1:99999", ""),
+        ("", ""),
+    ] {
+        let mistake = mistake(&format!("http.listen = '{wrong}'"));
+        assert!(mistake.contains("such as \"127.0.0.1:3000\"") && mistake.contains(why), "{wrong}: {mistake}");
     }
+}
+
+#[test]
+fn a_small_number_needs_a_unit() {
+    for key in ["memory", "value", "message", "body", "returned", "spool"] {
+        assert_eq!(
+            mistake(&format!("limits.{key} = 256")),
+            format!(
+                "1:{}: {key:?} is 256 bytes, since a number has no unit; write \"256MiB\" or \"256KiB\", or \"256B\" if \
+                 it is meant",
+                key.len() + 11
+            )
+        );
+    }
+    assert_eq!(good("limits.value = '256B'").limits.value, 256);
+}
+
+#[test]
+fn a_memory_has_a_page_at_least() {
+    for written in ["'1KiB'", "'256'", "65535"] {
+        let mistake = mistake(&format!("limits.memory = {written}"));
+        assert!(mistake.ends_with("must be at least \"64KiB\", which is one page: no instance has less"), "{mistake}");
+    }
+    assert_eq!(good("limits.memory = '64KiB'").limits.memory, 65536);
 }

@@ -95,10 +95,28 @@ fn every_syntax_error_has_its_position() {
         mistakes("[http]\nlisten = \nlisten = 1\n[limits\n"),
         [
             "2:10: this is not TOML: string values must be quoted, expected literal string",
-            "3:1: this is not TOML: duplicate key",
+            "3:1: this is not TOML: the key listen is there twice in one table; keep one",
             "4:8: this is not TOML: unclosed table, expected `]`",
         ]
     );
+}
+
+#[test]
+fn a_key_that_is_there_twice_is_shown_without_what_it_holds() {
+    let shown = |text: &str| parse(text).unwrap_err().to_string();
+    assert_eq!(
+        shown("[key-value]\na = 'memory'\na = 'hunter2'\n"),
+        "slight.toml:3:1: this is not TOML: the key a is there twice in one table; keep one\n 3 | a…\n   | ^"
+    );
+    assert_eq!(
+        shown("[blob]\n[http]\n[blob]\n"),
+        "slight.toml:3:2: this is not TOML: the key blob is there twice in one table; keep one\n 3 | [blob…\n   |  ^^^^"
+    );
+    for text in
+        ["redis = { url = 'hunter2', url = 'hunter2' }", "a = { url = 'hunter2' }\nb = 'hunter2'\nb = 'hunter2'"]
+    {
+        assert!(shown(text).contains("is there twice") && !shown(text).contains("hunter2"), "{}", shown(text));
+    }
 }
 
 #[test]

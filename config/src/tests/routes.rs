@@ -37,6 +37,10 @@ fn a_route_leads_to_a_declared_section() {
         mistake("[providers.cache]\ntype='redis'\nurl='u'\n[key-value]\na = 'cahce'"),
         r#"5:5: no provider is called "cahce"; did you mean "cache"?"#
     );
+    assert_eq!(
+        mistake("key-value.a = 'rediss'"),
+        r#"1:15: no provider is called "rediss"; did you mean "redis"? It needs a section [providers.redis]"#
+    );
     assert_eq!(mistake("blob.a = 'x'"), r#"1:10: no provider is called "x"; declare it as [providers.X]"#);
 }
 
