@@ -32,7 +32,7 @@ pub enum Command {
         slight run handler.wasm --subscribe orders\n  \
         slight run report.wasm --env REGION=eu -- --from 2026-01-01")]
     Run(Run),
-    /// Say, without running the component, which import is met by which provider, and whether each backend answers
+    /// Say which import is met by which provider, and whether each backend answers. Nothing is run and nothing made
     #[command(after_help = "Examples:\n  slight check app.wasm\n  slight check app.wasm -c azure.toml")]
     Check(Check),
     /// About the configuration file
@@ -45,15 +45,11 @@ pub struct Run {
     #[command(flatten)]
     pub app: App,
     /// Serve HTTP here instead of where the configuration says. Port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = slight_config::listen_address)]
     pub listen: Option<SocketAddr>,
     /// Set an environment variable for the component; can be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub env: Vec<(String, String)>,
-    /// Deliver a topic to the component's message handler, in the group `default`; can be repeated. Only without a
-    /// configuration file, which says it in [[messaging.subscriptions]]
-    #[arg(long, value_name = "TOPIC", conflicts_with = "config")]
-    pub subscribe: Vec<String>,
     /// Arguments for the component's command
     #[arg(last = true)]
     pub args: Vec<String>,
@@ -73,6 +69,10 @@ pub struct App {
     /// The configuration. Without one, every name leads to the memory of the process, which is gone when it ends
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Deliver a topic to the component's message handler, in the group `default`; can be repeated. Only without a
+    /// configuration file, which says it in [[messaging.subscriptions]]
+    #[arg(long, value_name = "TOPIC", conflicts_with = "config")]
+    pub subscribe: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,53 +1,51 @@
-use std::{fmt::Write, process::ExitCode};
+use std::{collections::BTreeMap, fmt::Write, process::ExitCode, sync::Arc};
 
 use anyhow::Result;
-use slight_capabilities::{Capability, ProviderKind, Routes};
+use slight_capabilities::{Capability, Provider, ProviderKind, Readiness};
 use slight_config::Config;
-use slight_runtime::{App, CodeCache, Import, Service, Trigger};
+use slight_runtime::{App, CodeCache, Trigger};
 
 use crate::{
-    args, builtin,
-    output::{complain, print},
+    args, builtin, imports,
+    output::{complain, print, warn},
     providers,
-    run::check_subscriptions,
+    run::{check_subscriptions, subscribe},
     settings,
 };
 
 /// `slight check`: prints a table, and what would keep the app from starting.
 pub async fn check(args: args::Check) -> Result<ExitCode> {
     let kinds = builtin::kinds();
-    let config = settings::load(args.app.config.as_deref(), &kinds)?;
+    let mut config = settings::load(args.app.config.as_deref(), &kinds)?;
+    subscribe(&mut config, &args.app);
     let app = App::load(&args.app.component, &settings::limits(&config), &CodeCache::User)?;
 
     let mut report = Report::default();
-    report.imports(&app, &config);
+    report.table(["import", "route", "provider"], imports::rows(&app, &config));
     report.triggers(&app, &config);
-    report.providers(&app, &config, &kinds).await;
+    // Without a file all leads to memory, which is worth a row only where it is used.
+    let capabilities = Capability::ALL.into_iter();
+    let capabilities = capabilities.filter(|capability| args.app.config.is_some() || imports::uses(&app, *capability));
+    report.providers(capabilities.collect(), &config, &kinds).await;
     print(&report.text)?;
     for problem in [app.check().err().map(anyhow::Error::from), check_subscriptions(&app, &config).err()] {
-        report.problems.extend(problem.map(|problem| format!("{problem:#}")));
+        report.problems.extend(problem);
     }
-    for problem in &report.problems {
-        complain(problem);
-    }
+    report.problems.iter().for_each(complain);
+    imports::denials(&app, &config).iter().for_each(|denial| warn(denial));
     Ok(if report.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 #[derive(Default)]
 struct Report {
     text: String,
-    problems: Vec<String>,
+    problems: Vec<anyhow::Error>,
 }
 
-impl Report {
-    fn imports(&mut self, app: &App, config: &Config) {
-        let rows = app.imports().iter().map(|import| {
-            let (route, provider) = served_by(import, config);
-            [import.name.clone(), route, provider]
-        });
-        self.table(["import", "route", "provider"], rows.collect());
-    }
+/// A connected section; none if it could not be, which was told.
+type Connected = Option<Arc<dyn Provider>>;
 
+impl Report {
     fn triggers(&mut self, app: &App, config: &Config) {
         let rows = app.triggers().into_iter().flat_map(|trigger| match trigger {
             Trigger::Command => vec![["wasi:cli/run".into(), "once, at the start".into(), String::new()]],
@@ -57,21 +55,51 @@ impl Report {
         self.table(["trigger", "on", "group"], rows.collect());
     }
 
-    async fn providers(&mut self, app: &App, config: &Config, kinds: &[ProviderKind]) {
-        let mut rows = Vec::new();
-        for capability in Capability::ALL.into_iter().filter(|capability| uses(app, *capability)) {
+    async fn providers(&mut self, capabilities: Vec<Capability>, config: &Config, kinds: &[ProviderKind]) {
+        let (mut rows, mut connected) = (Vec::new(), BTreeMap::<&str, Connected>::new());
+        for capability in capabilities {
             for section in providers::sections(config, capability) {
-                let answer = match ask(config, kinds, section).await {
-                    Ok(()) => "answers".to_owned(),
-                    Err(error) => {
-                        self.problems.push(format!("{error:#}"));
-                        "does not answer".to_owned()
-                    }
+                if !connected.contains_key(section) {
+                    let provider = providers::connect(config, kinds, section).await;
+                    connected.insert(section, provider.map_err(|error| self.problems.push(error)).ok());
+                }
+                let provider = connected.get(section).cloned().flatten();
+                let state = match provider {
+                    Some(provider) => self.state(config, provider.as_ref(), section, capability).await,
+                    None => NO_ANSWER.to_owned(),
                 };
-                rows.push([providers::describe(config, section), capability.to_string(), answer]);
+                rows.push([providers::describe(config, section), capability.to_string(), state]);
             }
         }
+        rows.extend(unrouted(config).map(|section| {
+            [providers::describe(config, section), "-".to_owned(), "not used: no route leads to it".to_owned()]
+        }));
         self.table(["provider", "capability", "state"], rows);
+    }
+
+    async fn state(
+        &mut self,
+        config: &Config,
+        provider: &dyn Provider,
+        section: &str,
+        capability: Capability,
+    ) -> String {
+        let mut readiness = providers::inspect(config, provider, section, capability).await;
+        if capability == Capability::Blob
+            && readiness.is_ok()
+            && let Err(error) = providers::open_existing(config, provider, section).await
+        {
+            readiness = Err(error);
+        }
+        match readiness {
+            Ok(Readiness::Ready) => "answers".to_owned(),
+            Ok(Readiness::ToBeCreated(what)) => format!("would be created: {what}"),
+            Err(error) => {
+                let state = if providers::is_outage(&error) { NO_ANSWER } else { "not ready" };
+                self.problems.push(error);
+                state.to_owned()
+            }
+        }
     }
 
     fn table(&mut self, head: [&str; 3], rows: Vec<[String; 3]>) {
@@ -92,41 +120,16 @@ impl Report {
     }
 }
 
+const NO_ANSWER: &str = "does not answer";
+
 fn subscription(subscription: &slight_config::Subscription) -> [String; 3] {
     let topics = format!("{} of {}", subscription.topics.join(", "), subscription.client);
     ["wasi:messaging".into(), topics, subscription.group.clone()]
 }
 
-/// The host serves on its own whatever no provider is asked for.
-fn served_by(import: &Import, config: &Config) -> (String, String) {
-    let own = |what: &str| (what.to_owned(), "slight".to_owned());
-    match import.service {
-        Some(Service::Provider(Capability::KeyValue)) => routed(&config.key_value, "key-value", config),
-        Some(Service::Provider(Capability::Blob)) => routed(&config.blob, "blob", config),
-        Some(Service::Provider(Capability::Messaging)) => routed(&config.messaging, "messaging", config),
-        Some(Service::Config) => own("config of [component]"),
-        Some(Service::Logging) => own("the log"),
-        Some(Service::Http) => own("http"),
-        Some(Service::Host) => own("the host"),
-        None => ("not served".to_owned(), "-".to_owned()),
-    }
-}
-
-fn routed(routes: &Routes<String>, table: &str, config: &Config) -> (String, String) {
-    if routes.is_empty() {
-        return (format!("none in [{table}]: every name is denied"), "-".to_owned());
-    }
-    let names: Vec<&str> = routes.iter().map(|(name, _)| name).collect();
-    let mut sections: Vec<String> =
-        routes.iter().map(|(_, route)| providers::describe(config, &route.provider)).collect();
-    sections.dedup();
-    (format!("{table}: {}", names.join(", ")), sections.join(", "))
-}
-
-fn uses(app: &App, capability: Capability) -> bool {
-    app.imports().iter().any(|import| import.service == Some(Service::Provider(capability)))
-}
-
-async fn ask(config: &Config, kinds: &[ProviderKind], section: &str) -> Result<()> {
-    providers::ping(config, providers::connect(config, kinds, section).await?.as_ref(), section).await
+/// The sections that no route leads to. `memory` is always there.
+fn unrouted(config: &Config) -> impl Iterator<Item = &str> {
+    let routed: Vec<&str> = Capability::ALL.into_iter().flat_map(|one| providers::sections(config, one)).collect();
+    let sections = config.providers.keys().map(String::as_str);
+    sections.filter(move |section| *section != "memory" && !routed.contains(section))
 }

@@ -1,6 +1,10 @@
 use std::io::{self, IsTerminal, Write, stderr};
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{
+    EnvFilter,
+    filter::{Directive, LevelFilter},
+    fmt,
+};
 
 use crate::args::LogFormat;
 
@@ -9,21 +13,36 @@ const VARIABLE: &str = "SLIGHT_LOG";
 /// What is logged unless the variable says otherwise: what concerns an operator, and what guests log.
 const DEFAULT: &str = "warn,slight=info,slight_runtime=info,guest=info";
 
+/// What this module logs shows whatever the variable says: it is about the variable.
+const ALWAYS: &str = "slight::logs=warn";
+
 /// Starts the log on stderr.
 pub fn start(format: LogFormat) {
     let said = std::env::var(VARIABLE).unwrap_or_default();
-    let (filter, mistake) = match EnvFilter::try_new(if said.is_empty() { DEFAULT } else { &said }) {
-        Ok(filter) => (filter, None),
-        Err(error) => (EnvFilter::new(DEFAULT), Some(error)),
-    };
-    let log = fmt().with_env_filter(filter);
+    let (directives, mistakes) = understood(&said);
+    let directives = if directives.is_empty() { DEFAULT.to_owned() } else { directives };
+    let log = fmt().with_env_filter(EnvFilter::new(format!("{directives},{ALWAYS}")));
     match format {
         LogFormat::Text => log.with_writer(|| Indented(stderr())).with_ansi(colours()).init(),
         LogFormat::Json => log.with_writer(stderr).json().flatten_event(true).init(),
     }
-    if let Some(error) = mistake {
-        tracing::warn!("{VARIABLE} is not understood ({error}); logging as if it were not set");
+    for mistake in mistakes {
+        tracing::warn!(
+            "{mistake:?} in {VARIABLE} is not understood and left out: a part is a level (error, warn, info, debug, \
+             trace, off) or target=level, such as warn,guest=trace"
+        );
     }
+}
+
+/// The parts of the variable that mean something, and the others. A word alone would be taken for a target, and all else
+/// be left out of the log: it is a mistyped level.
+fn understood(said: &str) -> (String, Vec<&str>) {
+    let parts = said.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let (good, bad): (Vec<&str>, Vec<&str>) = parts.partition(|part| {
+        let is_level = part.parse::<LevelFilter>().is_ok();
+        is_level || (part.contains(['=', '[']) && part.parse::<Directive>().is_ok())
+    });
+    (good.join(","), bad)
 }
 
 /// On a terminal, unless NO_COLOR is set to anything.
@@ -55,6 +74,16 @@ impl<W: Write> Write for Indented<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_part_that_means_nothing_is_found() {
+        let found = |said| understood(said).1;
+        for good in ["", "debug", "WARN, guest=trace", "off,slight=info", "slight_runtime[request]=debug"] {
+            assert_eq!(found(good), [""; 0], "{good}");
+        }
+        assert_eq!(found("debgu,slight=info,guest=loud"), ["debgu", "guest=loud"]);
+        assert_eq!(understood("debgu,slight=info,guest=loud").0, "slight=info");
+    }
 
     #[test]
     fn only_the_first_line_of_an_entry_begins_at_the_margin() {

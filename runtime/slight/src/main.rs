@@ -1,8 +1,10 @@
 //! The command line of slight.
 
+mod announcement;
 mod args;
 mod builtin;
 mod check;
+mod imports;
 mod logs;
 mod open_files;
 mod output;
@@ -28,7 +30,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(code) => code,
         Err(error) => {
-            output::complain(format_args!("{error:#}"));
+            output::complain(&error);
             ExitCode::FAILURE
         }
     }

@@ -14,6 +14,37 @@ pub fn print(text: &str) -> io::Result<()> {
 }
 
 /// Writes an error to standard error. When that fails there is nobody left to tell.
-pub fn complain(error: impl std::fmt::Display) {
-    let _ = writeln!(io::stderr(), "error: {error}");
+pub fn complain(error: &anyhow::Error) {
+    let _ = writeln!(io::stderr(), "error: {}", chain(error));
+}
+
+/// Writes to standard error what is no error, and probably not meant.
+pub fn warn(warning: &str) {
+    let _ = writeln!(io::stderr(), "warning: {warning}");
+}
+
+/// An error with its causes, but for those that it has told already: libraries repeat what they wrap.
+fn chain(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain() {
+        let said = cause.to_string();
+        if !told.contains(&said) {
+            let colon = if told.is_empty() { "" } else { ": " };
+            told = format!("{told}{colon}{said}");
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_was_told_is_not_told_again() {
+        let refused = || anyhow::Error::from(io::Error::other("connection refused"));
+        let error = refused().context("cannot connect: connection refused").context("not ready");
+        assert_eq!(chain(&error), "not ready: cannot connect: connection refused");
+        assert_eq!(chain(&refused().context("not ready")), "not ready: connection refused");
+    }
 }

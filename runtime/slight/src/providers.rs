@@ -1,9 +1,9 @@
 //! Connects the configured providers that some route leads to.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
-use slight_capabilities::{Capability, Provider, ProviderKind, Routes};
+use slight_capabilities::{BlobStore, Capability, ErrorKind, Provider, ProviderKind, Readiness, Routes};
 use slight_config::Config;
 use slight_runtime::{Backend, Services};
 
@@ -14,14 +14,18 @@ pub struct Providers {
     connected: BTreeMap<String, Arc<dyn Provider>>,
 }
 
-/// The sections that the routes of a capability lead to, each once.
-pub fn sections(config: &Config, capability: Capability) -> Vec<&str> {
-    let routes = match capability {
+/// The routes of a capability.
+pub fn routes(config: &Config, capability: Capability) -> &Routes<String> {
+    match capability {
         Capability::KeyValue => &config.key_value,
         Capability::Blob => &config.blob,
         Capability::Messaging => &config.messaging,
-    };
-    let mut sections: Vec<&str> = routes.iter().map(|(_, route)| route.provider.as_str()).collect();
+    }
+}
+
+/// The sections that the routes of a capability lead to, each once.
+pub fn sections(config: &Config, capability: Capability) -> Vec<&str> {
+    let mut sections: Vec<&str> = routes(config, capability).iter().map(|(_, route)| route.provider.as_str()).collect();
     sections.sort_unstable();
     sections.dedup();
     sections
@@ -35,7 +39,7 @@ pub fn describe(config: &Config, section: &str) -> String {
     }
 }
 
-/// Connects one section.
+/// Connects one section. Nothing is made yet.
 ///
 /// # Errors
 /// What the provider says, with the name of the section.
@@ -48,17 +52,79 @@ pub async fn connect(config: &Config, kinds: &[ProviderKind], section: &str) -> 
         .with_context(|| format!("[providers.{section}] cannot be connected"))
 }
 
+/// Says what [`Providers::connect`] would make in a connected section for a capability, and makes nothing.
+///
+/// # Errors
+/// Those that it would give.
+pub async fn inspect(
+    config: &Config,
+    provider: &dyn Provider,
+    section: &str,
+    capability: Capability,
+) -> Result<Readiness> {
+    within(config, provider.inspect(capability)).await.with_context(|| not_ready(section, capability))
+}
+
+/// Opens the existing locations that routes lead to in one section, so that a missing one is told at the start and not
+/// to every guest.
+///
+/// # Errors
+/// The first that cannot be opened. One whose backend cannot be reached by now is only logged: where it could not be
+/// started without, it has answered before.
+pub async fn open_existing(config: &Config, provider: &dyn Provider, section: &str) -> Result<()> {
+    let Some(blob) = provider.blob() else { return Ok(()) };
+    let routes = config.blob.iter().filter(|(_, route)| route.provider == section);
+    for (name, location) in routes.filter_map(|(name, route)| Some((name, route.existing.as_deref()?))) {
+        let told = || {
+            format!("the container {name:?} of [blob] is the existing location {location:?} of [providers.{section}]")
+        };
+        match blob_location(config, blob.as_ref(), location).await {
+            Ok(()) => {}
+            Err(error) if is_outage(&error) => tracing::warn!("{}, which does not answer: {error:#}", told()),
+            Err(error) => return Err(error.context(format!("{}, which cannot be opened", told()))),
+        }
+    }
+    Ok(())
+}
+
+async fn blob_location(config: &Config, blob: &dyn BlobStore, location: &str) -> Result<()> {
+    within(config, blob.existing(location)).await.map(drop)
+}
+
+/// True of an error that says nothing about the settings: the backend may answer later.
+pub fn is_outage(error: &anyhow::Error) -> bool {
+    match error.downcast_ref::<slight_capabilities::Error>() {
+        Some(error) => matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout),
+        None => error.is::<NoAnswer>(),
+    }
+}
+
+fn not_ready(section: &str, capability: Capability) -> String {
+    format!("[providers.{section}] is not ready for {capability}")
+}
+
 /// Nothing at start may hang either.
 async fn within<T>(config: &Config, call: impl Future<Output = slight_capabilities::Result<T>>) -> Result<T> {
     let limit = config.limits.backend_timeout;
     match tokio::time::timeout(limit, call).await {
         Ok(result) => Ok(result?),
-        Err(_) => Err(anyhow!("no answer within {limit:?} (limits.backend-timeout)")),
+        Err(_) => Err(NoAnswer(limit).into()),
     }
 }
 
+#[derive(Debug)]
+struct NoAnswer(Duration);
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no answer within {:?} (limits.backend-timeout)", self.0)
+    }
+}
+
+impl std::error::Error for NoAnswer {}
+
 impl Providers {
-    /// Connects every routed section and makes its locations ready.
+    /// Connects every routed section, makes its locations ready, and opens those that exist.
     ///
     /// # Errors
     /// The first that cannot be, named by its section.
@@ -71,9 +137,10 @@ impl Providers {
                 }
                 let provider: &Arc<dyn Provider> =
                     connected.get(section).ok_or_else(|| anyhow!("[providers.{section}] is not connected"))?;
-                within(config, provider.prepare(capability))
-                    .await
-                    .with_context(|| format!("[providers.{section}] is not ready for {capability}"))?;
+                within(config, provider.prepare(capability)).await.with_context(|| not_ready(section, capability))?;
+                if capability == Capability::Blob {
+                    open_existing(config, provider.as_ref(), section).await?;
+                }
             }
         }
         Ok(Self { connected })
@@ -119,12 +186,4 @@ impl Providers {
             Ok(Backend { section: section.as_str().into(), provider })
         })
     }
-}
-
-/// Asks a connected section for a sign of life.
-///
-/// # Errors
-/// What the provider says, with the name of the section.
-pub async fn ping(config: &Config, provider: &dyn Provider, section: &str) -> Result<()> {
-    within(config, provider.ping()).await.with_context(|| format!("[providers.{section}] does not answer"))
 }

@@ -3,13 +3,13 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use slight_runtime::{App, CodeCache, Host, Settings, Trigger};
 
-use crate::{args, builtin, open_files, providers::Providers, settings, signals};
+use crate::{announcement::announcement, args, builtin, open_files, providers::Providers, settings, signals};
 
 /// `slight run`
 pub async fn run(args: args::Run) -> Result<ExitCode> {
     let kinds = builtin::kinds();
     let mut config = settings::load(args.app.config.as_deref(), &kinds)?;
-    subscribe(&mut config, &args);
+    subscribe(&mut config, &args.app);
     let mut limits = settings::limits(&config);
     open_files::make_room(&mut limits);
     let app = App::load(&args.app.component, &limits, &CodeCache::User)?;
@@ -31,14 +31,26 @@ pub async fn run(args: args::Run) -> Result<ExitCode> {
             subscriptions: settings::subscriptions(&config),
         },
     )?;
-    let stop = signals::stop_token()?;
+    let stop = signals::listen()?;
+    // A command speaks for itself, and its standard error is its own.
+    let serves = app.has(Trigger::Http) || app.has(Trigger::Messages);
+    if serves {
+        tracing::info!("{}", announcement(&app, &config));
+    }
     if let Some(address) = host.address() {
         tracing::info!("serving HTTP on http://{address}/");
     }
-    Ok(ExitCode::from(host.run(stop).await?))
+    // A child, since the host cancels what it is given when it ends by itself.
+    let code = host.run(stop.token.child_token()).await?;
+    if serves {
+        stop.told().await;
+        tracing::info!("stopped");
+    }
+    Ok(ExitCode::from(code))
 }
 
-fn subscribe(config: &mut slight_config::Config, args: &args::Run) {
+/// Adds the subscriptions of the command line.
+pub fn subscribe(config: &mut slight_config::Config, args: &args::App) {
     /// The group of topics that are named on the command line.
     const GROUP: &str = "default";
     if !args.subscribe.is_empty() {

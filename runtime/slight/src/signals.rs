@@ -1,11 +1,32 @@
+use std::time::Duration;
+
 use tokio_util::sync::CancellationToken;
 
-/// A token that is cancelled by the first Ctrl-C or SIGTERM; the second ends the process at once.
+/// How long the log may take at the very end.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// What the first signal does.
+pub struct Stop {
+    /// Cancelled at once.
+    pub token: CancellationToken,
+    told: CancellationToken,
+}
+
+impl Stop {
+    /// Waits until the log has told of the signal, if there was one: what is logged afterwards stands below.
+    pub async fn told(&self) {
+        if self.token.is_cancelled() {
+            let _ = tokio::time::timeout(LAST_WORDS, self.told.cancelled()).await;
+        }
+    }
+}
+
+/// Listens for Ctrl-C and SIGTERM: the first cancels a token, the second ends the process at once.
 ///
 /// Signals are received on a thread of their own, so that they are heard whatever the others do.
-pub fn stop_token() -> anyhow::Result<CancellationToken> {
-    let stop = CancellationToken::new();
-    let token = stop.clone();
+pub fn listen() -> anyhow::Result<Stop> {
+    let stop = Stop { token: CancellationToken::new(), told: CancellationToken::new() };
+    let (token, told) = (stop.token.clone(), stop.told.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut signals = {
         let _within = runtime.enter();
@@ -16,7 +37,11 @@ pub fn stop_token() -> anyhow::Result<CancellationToken> {
         // Before anything that could wait, such as the log.
         token.cancel();
         tracing::info!("{name}: no new work is begun, what runs may finish; once more ends it at once");
-        signals.next().await;
+        told.cancel();
+        let name = signals.next().await;
+        // The log may be one that nobody reads any more; the end does not wait for that.
+        let told = tokio::task::spawn_blocking(move || tracing::warn!("{name} once more: what runs is cut off"));
+        let _ = tokio::time::timeout(LAST_WORDS, told).await;
         std::process::exit(130);
     };
     std::thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(listen))?;

@@ -83,3 +83,58 @@ async fn a_folder_that_is_not_there_is_named() {
     let error = run("cli").toml(toml).refusal().await;
     assert!(error.contains("none") && error.contains("slight.toml:2:"), "{error}");
 }
+
+#[tokio::test]
+async fn a_route_to_a_type_without_a_section_is_corrected() {
+    let error = run("kv").toml("[key-value]\nguestbook = \"rediss\"").refusal().await;
+    for part in ["slight.toml:2:13: ", "did you mean \"redis\"?", "[providers.redis]", "guestbook = \"rediss\""] {
+        assert!(error.contains(part), "{part:?} is missing in\n{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_there_twice_is_named_and_shown() {
+    let error = run("kv").toml("[key-value]\nusers = \"memory\"\nusers = \"hunter2\"\n").refusal().await;
+    for part in ["slight.toml:3:1: ", "the key users is there twice", " 3 | users…"] {
+        assert!(error.contains(part), "{part:?} is missing in\n{error}");
+    }
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_size_without_a_unit_is_told() {
+    let error = run("kv").toml("limits = { memory = 256 }").refusal().await;
+    assert!(error.contains("is 256 bytes") && error.contains("\"256MiB\""), "{error}");
+    let error = run("kv").toml("limits = { memory = \"1KiB\" }").refusal().await;
+    assert!(error.contains("at least \"64KiB\""), "{error}");
+}
+
+#[tokio::test]
+async fn a_star_for_a_port_is_told() {
+    let error = run("kv").toml("[component]\nhttp-outbound = [\"http://127.0.0.1:*\"]").refusal().await;
+    assert!(error.contains("* is not possible for ports"), "{error}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_none_is_refused_in_plain_words() {
+    for (kind, file) in [("redb", "data"), ("sled", "data/db")] {
+        let toml = format!("[providers.f]\ntype = \"{kind}\"\npath = \"data\"\n[key-value]\n\"*\" = \"f\"");
+        let error = run("kv").file(file, "x".repeat(100_000)).toml(&toml).refusal().await;
+        assert!(error.contains("[providers.f]") && error.contains(&format!("is not a {kind} database")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_another_has_open_is_told_in_plain_words() {
+    for kind in ["redb", "sled"] {
+        let app = run("kv");
+        let path = app.path("data").display().to_string();
+        let toml = format!("[providers.f]\ntype = \"{kind}\"\npath = \"{path}\"\n[key-value]\n\"*\" = \"f\"");
+        let _app = app.toml(&toml).start().await;
+        let error = run("kv").toml(&toml).refusal().await;
+        assert!(error.contains("is open already"), "{error}");
+        for foreign in ["Os {", "kind:", "Storage("] {
+            assert!(!error.contains(foreign), "{error}");
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! `slight check`: what would be served by whom, without running the guest.
 
-use slight_e2e::{Ended, check, guest, slight};
+use std::{fs, path::Path};
+
+use slight_e2e::{Ended, check, guest, run, slight};
 
 /// The cells of the line that begins with this word.
 fn row<'a>(ended: &'a Ended, first: &str) -> Vec<&'a str> {
@@ -37,6 +39,125 @@ async fn a_capability_without_any_route_is_pointed_out() {
     let ended = check("kv").toml("").end().await;
     let key_value = row(&ended, "wasi:keyvalue/store@0.2.0-draft2");
     assert!(key_value[1].contains("every name is denied"), "{key_value:?}");
+    // It may be meant, so it is no error.
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let warnings: Vec<&str> = ended.stderr.lines().collect();
+    assert!(warnings.len() == 1 && warnings[0].starts_with("warning: "), "{ended:?}");
+    assert!(warnings[0].contains("[key-value]") && warnings[0].contains("every name is denied"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn what_the_file_decides_comes_first_and_the_hosts_own_is_a_row_a_package() {
+    let ended = check("kv").end().await;
+    let imports: Vec<&str> = ended.stdout.lines().skip(1).take_while(|line| !line.is_empty()).collect();
+    assert!(imports[0].starts_with("wasi:keyvalue/"), "{}", ended.stdout);
+    for package in ["wasi:cli (", "wasi:io (3 interfaces)", "wasi:clocks ("] {
+        let rows: Vec<_> = imports.iter().filter(|line| line.starts_with(package)).collect();
+        assert!(rows.len() == 1 && rows[0].contains("the host"), "{}", ended.stdout);
+    }
+    let first_own = imports.iter().position(|line| line.contains("the host")).unwrap();
+    assert!(imports[first_own..].iter().all(|line| line.contains("interface")), "{}", ended.stdout);
+}
+
+#[tokio::test]
+async fn where_nothing_may_be_sent_to_is_said() {
+    let ended = check("misbehave").toml("").end().await;
+    assert_eq!(row(&ended, "wasi:http/outgoing-handler@")[1], "none in http-outbound: every origin is denied");
+    let toml = "[component]\nhttp-outbound = [\"https://api.example.com\", \"http://*.internal:8080\"]";
+    let ended = check("misbehave").toml(toml).end().await;
+    let outbound = row(&ended, "wasi:http/outgoing-handler@");
+    assert_eq!(outbound[1], "http-outbound: https://api.example.com, http://*.internal:8080");
+}
+
+#[tokio::test]
+async fn a_section_that_no_route_leads_to_is_mentioned() {
+    let toml = "[providers.spare]\ntype = \"memory\"\n[key-value]\n\"*\" = \"memory\"";
+    let ended = check("kv").toml(toml).end().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(row(&ended, "spare (memory)"), ["spare (memory)", "-", "not used: no route leads to it"]);
+}
+
+#[tokio::test]
+async fn topics_are_subscribed_to_as_for_run() {
+    let ended = check("messages-only").arg("--subscribe").arg("orders").end().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(row(&ended, "wasi:messaging  "), ["wasi:messaging", "orders of default", "default"]);
+}
+
+/// What is in a folder, with the folders in it.
+fn entries(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        found.push(path.display().to_string());
+        if path.is_dir() {
+            found.extend(entries(&path));
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn what_would_be_created_is_said_and_not_created() {
+    for (guest, toml, missing) in [
+        ("kv", "[providers.f]\ntype = \"redb\"\npath = \"data/f\"\n[key-value]\n\"*\" = \"f\"", "the database file "),
+        ("kv", "[providers.f]\ntype = \"sled\"\npath = \"data/f\"\n[key-value]\n\"*\" = \"f\"", "the sled database "),
+        ("blob", "[providers.f]\ntype = \"file\"\npath = \"data/f\"\n[blob]\n\"*\" = \"f\"", "the directory "),
+    ] {
+        let running = check(guest).toml(toml).spawn();
+        let folder = running.dir().to_owned();
+        running.wait_for_stdout("would be created").await;
+        assert!(!entries(&folder).iter().any(|path| path.contains("/data")), "{:?}", entries(&folder));
+        let ended = running.end().await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let state = *row(&ended, "f (").last().unwrap();
+        assert!(state.starts_with(&format!("would be created: {missing}")) && state.contains("data/f"), "{state}");
+    }
+}
+
+#[tokio::test]
+async fn what_may_not_be_created_and_is_missing_fails_the_check_as_it_does_the_start() {
+    let refused = |kind: &str, table: &str| {
+        format!(
+            "[providers.f]\ntype = \"{kind}\"\npath = \"data/f\"\n[providers.f.{table}]\ncreate = false\n\
+             [{table}]\n\"*\" = \"f\""
+        )
+    };
+    for (guest, kind, table) in [("kv", "redb", "key-value"), ("kv", "sled", "key-value"), ("blob", "file", "blob")] {
+        let toml = refused(kind, table);
+        let checked = check(guest).toml(&toml).end().await;
+        assert_eq!(checked.code, Some(1), "{checked:?}");
+        assert_eq!(row(&checked, "f (")[2], "not ready");
+        for error in [checked.stderr, run(guest).toml(&toml).refusal().await] {
+            for part in ["[providers.f]", "data/f", "\"create\""] {
+                assert!(error.contains(part), "{part} is missing in {error}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_existing_location_that_is_missing_fails_the_check_as_it_does_the_start() {
+    let toml = "[providers.f]\ntype = \"file\"\npath = \".\"\n[blob]\nphotos = { provider = \"f\", existing = true }";
+    let checked = check("blob").toml(toml).end().await;
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    for error in [checked.stderr, run("blob").toml(toml).refusal().await] {
+        for part in ["[blob]", "\"photos\"", "[providers.f]", "there is no directory"] {
+            assert!(error.contains(part), "{part} is missing in {error}");
+        }
+    }
+    let there = check("blob").file("photos/cat.jpg", "cat").toml(toml).end().await;
+    assert_eq!(there.code, Some(0), "{there:?}");
+}
+
+#[tokio::test]
+async fn a_backend_that_is_not_there_is_told_once() {
+    let toml = "[providers.redis]\nurl = \"redis://127.0.0.1:1\"\n[key-value]\n\"*\" = \"redis\"\n[messaging]\n\"*\" = \"redis\"";
+    let ended = check("kv").toml(toml).end().await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(row(&ended, "redis  "), ["redis", "key-value", "does not answer"]);
+    assert_eq!(ended.stderr.matches("error: ").count(), 1, "{}", ended.stderr);
+    assert_eq!(ended.stderr.matches("(os error 111)").count(), 1, "{}", ended.stderr);
 }
 
 #[tokio::test]

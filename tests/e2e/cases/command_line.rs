@@ -8,7 +8,7 @@ async fn help_explains_every_command_with_examples() {
     for (arguments, parts) in [
         (&["--help"][..], &["run", "check", "config", "SLIGHT_LOG"][..]),
         (&["run", "--help"], &["Examples:", "--listen", "--env", "--subscribe", "--config"]),
-        (&["check", "--help"], &["Examples:", "--config"]),
+        (&["check", "--help"], &["Examples:", "--config", "--subscribe"]),
         (&["config", "--help"], &["schema"]),
     ] {
         let ended = slight(arguments.iter().copied()).end().await;
@@ -33,6 +33,9 @@ async fn what_is_not_understood_exits_with_2_and_a_hint() {
         (&["run"], "COMPONENT"),
         (&["run", "a.wasm", "--listne", "x"], "--listen"),
         (&["run", "a.wasm", "--listen", "nowhere"], "nowhere"),
+        (&["run", "a.wasm", "--listen", "3000"], "such as \"127.0.0.1:3000\""),
+        (&["run", "a.wasm", "--listen", ":3000"], "0.0.0.0 all"),
+        (&["check", "a.wasm", "-c", "x.toml", "--subscribe", "t"], "cannot be used with"),
         (&["run", "a.wasm", "--env", "NAME"], "NAME=VALUE"),
         (&["run", "a.wasm", "--env", "=x"], "NAME=VALUE"),
         (&["run", "a.wasm", "-c", "x.toml", "--subscribe", "t"], "cannot be used with"),
@@ -85,4 +88,31 @@ async fn listen_in_the_file_holds_without_the_command_line() {
     let app = slight(["run"]).arg(guest("hello-http")).toml(&format!("[http]\nlisten = \"{address}\""));
     let error = app.refusal().await;
     assert!(error.contains(&address.to_string()), "{error}");
+}
+
+#[tokio::test]
+async fn localhost_is_an_address_to_listen_at() {
+    let app = slight(["run"]).arg(guest("hello-http")).arg("--listen").arg("localhost:0").spawn();
+    let line = app.wait_for_log("serving HTTP on ").await;
+    assert!(line.contains("http://127.0.0.1:"), "{line}");
+    app.stop().await;
+    let app = slight(["run"]).arg(guest("hello-http")).toml("http.listen = \"localhost:0\"").spawn();
+    let line = app.wait_for_log("serving HTTP on ").await;
+    assert!(line.contains("http://127.0.0.1:"), "{line}");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn the_log_tells_what_an_app_stands_on_and_when_it_stopped() {
+    let toml = "[providers.f]\ntype = \"redb\"\npath = \"f.redb\"\n[key-value]\na = \"f\"\nb = \"memory\"";
+    let app = run("kv").toml(toml).start().await;
+    let line = app.wait_for_log("kv.wasm: ").await;
+    assert!(line.contains("key-value on f (redb) and memory, whose data ends with slight"), "{line}");
+    let ended = app.stop().await;
+    assert!(ended.stderr.trim_end().ends_with("stopped"), "{}", ended.stderr);
+
+    let app = run("kv").toml("[providers.f]\ntype = \"redb\"\npath = \"f.redb\"\n[key-value]\na = \"f\"").start().await;
+    assert!(app.wait_for_log("kv.wasm: ").await.trim_end().ends_with("key-value on f (redb)"));
+    let app = run("hello-http").start().await;
+    app.wait_for_log("hello-http.wasm: no capabilities").await;
 }

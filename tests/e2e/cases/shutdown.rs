@@ -150,7 +150,10 @@ async fn a_second_signal_ends_at_once() {
 async fn an_idle_server_ends_at_once() {
     for guest in ["hello-http", "hello-http-p3"] {
         let app = run(guest).toml("limits = { drain-timeout = \"300s\" }").start().await;
-        assert_eq!(app.stop().await.code, Some(0));
+        let ended = app.stop().await;
+        assert_eq!(ended.code, Some(0));
+        let last: Vec<&str> = ended.stderr.lines().rev().take(2).collect();
+        assert!(last[0].ends_with("stopped") && last[1].contains("no new work is begun"), "{}", ended.stderr);
     }
 }
 
