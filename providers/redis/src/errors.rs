@@ -11,18 +11,21 @@ pub(crate) fn error(error: RedisError, repeatable: bool) -> Error {
 
 /// Says why there is no connection. Whatever the reason, no command was sent.
 pub(crate) fn not_connected(address: &str, encrypted: bool, error: RedisError) -> Error {
+    let late = if error.is_timeout() { ": no answer in time" } else { "" };
     let described = match classify(&error, true) {
-        (ErrorKind::Timeout, _) => {
-            Error::unavailable(format!("Redis at {address} cannot be reached: no answer in time"))
-        }
         (ErrorKind::Unavailable, _) if encrypted && said(&error).contains("certificate") => Error::unavailable(
             format!("the certificate of Redis at {address} is not trusted; name the one to trust with \"ca-file\""),
         ),
-        (ErrorKind::Unavailable, _) if encrypted && !error.is_connection_refusal() => Error::unavailable(format!(
-            "Redis at {address} cannot be reached over TLS; if this port is one without TLS, the url begins with \
-             redis:// instead of rediss://"
-        )),
-        (ErrorKind::Unavailable, _) => Error::unavailable(format!("Redis at {address} cannot be reached")),
+        // A server that waits for a command waits on where a handshake begins.
+        (ErrorKind::Unavailable | ErrorKind::Timeout, _) if encrypted && !error.is_connection_refusal() => {
+            Error::unavailable(format!(
+                "Redis at {address} cannot be reached over TLS{late}; if this port is one without TLS, the url begins \
+                 with redis:// instead of rediss://"
+            ))
+        }
+        (ErrorKind::Unavailable | ErrorKind::Timeout, _) => {
+            Error::unavailable(format!("Redis at {address} cannot be reached{late}"))
+        }
         (kind, message) => Error::new(kind, format!("{message} (Redis at {address})")),
     };
     described.with_source(said(&error))
