@@ -18,6 +18,7 @@ mod page;
 mod provider;
 mod routes;
 mod secret;
+pub mod units;
 
 pub use blob::{Blob, BlobStore, ByteRange, ByteStream, Container, ContainerInfo, ObjectId, ObjectInfo};
 pub use counter::{add_to_counter, parse_counter};

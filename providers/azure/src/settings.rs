@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use slight_capabilities::{Error, Result, Secret};
+use slight_capabilities::{Error, Result, Secret, units::duration};
 
 use crate::location;
 
@@ -142,29 +142,5 @@ impl Settings {
             ));
         }
         Ok(())
-    }
-}
-
-/// A duration with a unit, as in the rest of the file.
-mod duration {
-    use std::time::Duration;
-
-    use schemars::{Schema, SchemaGenerator, json_schema};
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match humantime::parse_duration(&text) {
-            Ok(duration) if !duration.is_zero() => Ok(duration),
-            _ => Err(D::Error::custom("not a duration")),
-        }
-    }
-
-    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&humantime::format_duration(*duration))
-    }
-
-    pub(super) fn schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "duration", "pattern": "[1-9]" })
     }
 }

@@ -24,7 +24,6 @@ mod settings;
 mod store;
 mod sweep;
 mod turns;
-mod units;
 mod upload;
 
 use std::{collections::BTreeSet, sync::Arc};

@@ -2,11 +2,13 @@ use std::{path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use slight_capabilities::{Error, Result, Secret};
+use slight_capabilities::{
+    Error, Result, Secret,
+    units::{duration, size},
+};
 
 use crate::{
     location::Location,
-    units::{duration, size},
     upload::{LARGEST_PART, SMALLEST_PART},
 };
 
