@@ -51,7 +51,7 @@ async fn what_the_file_decides_comes_first_and_the_hosts_own_is_a_row_a_package(
     let ended = check("kv").end().await;
     let imports: Vec<&str> = ended.stdout.lines().skip(1).take_while(|line| !line.is_empty()).collect();
     assert!(imports[0].starts_with("wasi:keyvalue/"), "{}", ended.stdout);
-    for package in ["wasi:cli (", "wasi:io (3 interfaces)", "wasi:clocks ("] {
+    for package in ["wasi:cli (", "wasi:io (", "wasi:clocks ("] {
         let rows: Vec<_> = imports.iter().filter(|line| line.starts_with(package)).collect();
         assert!(rows.len() == 1 && rows[0].contains("the host"), "{}", ended.stdout);
     }
