@@ -103,7 +103,10 @@ async fn calls_on_topics() {
     }
     assert_eq!(costs(), (vec!["PUT".to_owned(); 2], none()));
     messaging.create_group(&topic, "group").await.unwrap();
-    assert_eq!(costs(), (vec!["GET".to_owned(), "PUT".to_owned()], none()));
+    // Azure compares what a queue says of itself, the second of its making too: only where that differs must we look.
+    let again = costs();
+    assert!(again.0 == ["PUT"] || again.0 == ["GET", "PUT"], "{again:?}");
+    assert_eq!(again.1, none());
     messaging.publish(&topic, message("first")).await.unwrap();
     assert_eq!(costs(), (vec!["GET".to_owned(), "POST".to_owned(), "POST".to_owned()], none()));
 
