@@ -109,7 +109,7 @@ pub(super) async fn a_stream_is_pulled_no_faster_than_it_is_stored(scope: &Scope
     /// In megabytes: when the caller of `write` pauses, what may be taken meanwhile, and what is there to take.
     const PAUSE: usize = 4;
     const AHEAD: usize = 32;
-    const ALL: usize = 512;
+    const ALL: usize = 128;
 
     let container = scope.container().await?;
     let (pulled, paused, go_on) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()), Arc::new(Notify::new()));
