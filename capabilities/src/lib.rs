@@ -7,6 +7,7 @@
 //! This crate knows no WebAssembly, no TOML and no backend.
 
 mod blob;
+mod connect;
 mod counter;
 mod error;
 mod guarantees;
@@ -21,6 +22,7 @@ mod secret;
 pub mod units;
 
 pub use blob::{Blob, BlobStore, ByteRange, ByteStream, Container, ContainerInfo, ObjectId, ObjectInfo};
+pub use connect::Connect;
 pub use counter::{add_to_counter, parse_counter};
 pub use error::{Error, ErrorKind, Result};
 pub use guarantees::{
@@ -29,7 +31,10 @@ pub use guarantees::{
 };
 pub use inboxes::LocalInboxes;
 pub use key_value::{Bucket, Entry, KeyValue, Version};
-pub use messaging::{Deliveries, Delivery, Inbox, Message, Messaging, Outcome, Replies, Reply, ReplyTo, Subscription};
+pub use messaging::{
+    Deliveries, Delivery, Inbox, MAX_RETRY, Message, Messaging, Outcome, Replies, Reply, ReplyTo, Subscription,
+    retry_wait,
+};
 pub use names::{
     MAX_KEY_BYTES, MAX_NAME_BYTES, QualifiedName, check_key, check_name, check_prefix, decode_name, encode_name,
 };

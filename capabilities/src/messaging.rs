@@ -84,6 +84,15 @@ pub enum Outcome {
     },
 }
 
+/// The longest wait before a message is delivered again.
+pub const MAX_RETRY: Duration = Duration::from_secs(3600);
+
+/// How long a message waits that is returned with [`Outcome::Retry`]: whole seconds, rounded up, at most [`MAX_RETRY`].
+pub fn retry_wait(after: Duration) -> Duration {
+    let part = u64::from(after.subsec_nanos() > 0);
+    Duration::from_secs(after.as_secs().saturating_add(part)).min(MAX_RETRY)
+}
+
 /// One message, leased to one member of a group.
 ///
 /// Dropping it unsettled gives it back when the lease ends.
@@ -180,4 +189,18 @@ pub trait Messaging: Send + Sync + 'static {
 
     /// Sends a reply to the inbox that a request named.
     async fn reply(&self, to: &ReplyTo, message: Message) -> Result<()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_wait_for_whole_seconds_and_at_most_an_hour() {
+        for (asked, seconds) in [(1, 1), (1000, 1), (1001, 2), (3_599_001, 3600), (7_200_000, 3600)] {
+            assert_eq!(retry_wait(Duration::from_millis(asked)), Duration::from_secs(seconds));
+        }
+        assert_eq!(retry_wait(Duration::MAX), MAX_RETRY);
+        assert_eq!(retry_wait(Duration::ZERO), Duration::ZERO);
+    }
 }

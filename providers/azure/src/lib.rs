@@ -23,15 +23,9 @@ mod whole;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use slight_capabilities::{BlobStore, Capability, KeyValue, Messaging, Provider, ProviderKind, Result};
+use slight_capabilities::{BlobStore, Capability, Connect, KeyValue, Messaging, Provider, ProviderKind, Readiness, Result};
 
-use crate::{
-    blob::Containers,
-    key_value::Buckets,
-    link::Link,
-    messaging::Topics,
-    settings::{Connect, Settings},
-};
+use crate::{blob::Containers, key_value::Buckets, link::Link, messaging::Topics, settings::Settings};
 
 /// What `slight` needs to know to offer this provider.
 pub fn kind() -> ProviderKind {
@@ -85,6 +79,14 @@ impl Provider for Azure {
             Capability::KeyValue => self.buckets.location.prepare().await,
             Capability::Blob => self.containers.location.prepare().await,
             Capability::Messaging => self.topics.prepare().await,
+        }
+    }
+
+    async fn inspect(&self, capability: Capability) -> Result<Readiness> {
+        match capability {
+            Capability::KeyValue => self.buckets.location.inspect().await,
+            Capability::Blob => self.containers.location.inspect().await,
+            Capability::Messaging => self.topics.inspect().await,
         }
     }
 

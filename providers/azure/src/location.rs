@@ -6,7 +6,7 @@ use azure_storage_blob::{
     models::{BlobClientDownloadOptions, BlockBlobClientUploadOptions},
 };
 use bytes::Bytes;
-use slight_capabilities::{Error, Result};
+use slight_capabilities::{Error, Readiness, Result};
 use tokio::{sync::OnceCell, time::Instant};
 
 use crate::{
@@ -79,15 +79,23 @@ impl Location {
         self.ready.initialized()
     }
 
-    async fn check(&self) -> Result<()> {
+    /// Says whether the container is there, or would be made.
+    pub(crate) async fn inspect(&self) -> Result<Readiness> {
+        let name = &self.name;
         if self.is_there().await? {
-            return Ok(());
+            Ok(Readiness::Ready)
+        } else if self.create {
+            Ok(Readiness::ToBeCreated(format!("the container {name}")))
+        } else {
+            Err(Error::not_found(format!(
+                "there is no container {name:?} in the storage account; make it, or set create = true"
+            )))
         }
-        if !self.create {
-            return Err(Error::not_found(format!(
-                "there is no container {:?} in the storage account; make it, or set create = true",
-                self.name
-            )));
+    }
+
+    async fn check(&self) -> Result<()> {
+        if self.inspect().await? == Readiness::Ready {
+            return Ok(());
         }
         match self.link.ask(Lost::SendAgain, || self.container.create(None)).await {
             Ok(_) => Ok(()),

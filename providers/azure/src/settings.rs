@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use slight_capabilities::{Error, Result, Secret, units::duration};
+use serde::Deserialize;
+use slight_capabilities::{Connect, Error, Result, Secret, units::duration};
 
 use crate::location;
 
@@ -51,15 +51,6 @@ pub(crate) enum Identity {
     Managed,
     Workload,
     AzureCli,
-}
-
-/// [`Serialize`] puts the default into the schema.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Connect {
-    #[default]
-    Eager,
-    Lazy,
 }
 
 #[derive(Clone, Deserialize, JsonSchema)]

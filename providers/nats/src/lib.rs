@@ -24,14 +24,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::de::IgnoredAny;
 use serde_json::json;
-use slight_capabilities::{BlobStore, Capability, KeyValue, Messaging, Provider, ProviderKind, Result};
+use slight_capabilities::{BlobStore, Capability, Connect, KeyValue, Messaging, Provider, ProviderKind, Readiness, Result};
 
 use crate::{
     blob::Containers,
     key_value::Buckets,
     link::{Link, Lost},
     messaging::Topics,
-    settings::{Connect, Settings},
+    settings::Settings,
 };
 
 /// What `slight` needs to know to offer this provider.
@@ -94,6 +94,15 @@ impl Provider for Nats {
                 self.containers.prepare();
                 self.ping().await
             }
+        }
+    }
+
+    async fn inspect(&self, capability: Capability) -> Result<Readiness> {
+        match capability {
+            Capability::KeyValue => self.buckets.inspect().await,
+            Capability::Messaging => self.topics.inspect().await,
+            // Every container is a stream of its own, made with the container.
+            Capability::Blob => self.ping().await.map(|()| Readiness::Ready),
         }
     }
 

@@ -4,7 +4,7 @@ use async_nats::{Client, Message, Request, RequestErrorKind, Subscriber, jetstre
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use slight_capabilities::{Error, ErrorKind, Result};
+use slight_capabilities::{Connect, Error, ErrorKind, Result};
 use tokio::{
     sync::{OnceCell, watch},
     time::timeout,
@@ -14,7 +14,7 @@ use crate::{
     call::{Call, unique},
     errors,
     pulse::{Pulse, State},
-    settings::{Connect, Settings},
+    settings::Settings,
     target::{CONNECT, RESPONSE, Target},
 };
 

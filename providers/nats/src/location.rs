@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_nats::jetstream::stream::Config;
 use serde_json::Value;
-use slight_capabilities::{Error, Result};
+use slight_capabilities::{Error, Readiness, Result};
 
 use crate::{errors, link::Link, settings::Storage, stream::Stream};
 
@@ -62,17 +62,21 @@ impl Location {
         result
     }
 
+    /// Says whether the stream is there, or would be made.
+    pub(crate) async fn inspect(&self) -> Result<Readiness> {
+        let name = &self.stream.name;
+        match self.stream.info().await? {
+            Some(info) => self.compare(&info.config).map(|()| Readiness::Ready),
+            None if self.create => Ok(Readiness::ToBeCreated(format!("the stream {name}"))),
+            None => Err(Error::not_found(format!(
+                "there is no stream {name:?} in NATS, and {}.create is false",
+                self.setting
+            ))),
+        }
+    }
+
     async fn prepare(&self) -> Result<()> {
-        if let Some(info) = self.stream.info().await? {
-            return self.compare(&info.config);
-        }
-        if !self.create {
-            return Err(Error::not_found(format!(
-                "there is no stream {:?} in NATS, and {}.create is false",
-                self.stream.name, self.setting
-            )));
-        }
-        if self.stream.create(&self.config).await?.is_some() {
+        if self.inspect().await? == Readiness::Ready || self.stream.create(&self.config).await?.is_some() {
             return Ok(());
         }
         // Somebody else was faster.

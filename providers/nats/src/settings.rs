@@ -2,7 +2,7 @@ use std::{fmt, path::PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use slight_capabilities::{Error, Result, Secret};
+use slight_capabilities::{Connect, Error, Result, Secret};
 
 /// The section `[providers.X]` with `type = "nats"`.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -46,15 +46,6 @@ pub(crate) struct Settings {
     /// How messages are kept.
     #[serde(default)]
     pub(crate) messaging: MessagingSettings,
-}
-
-/// [`Serialize`] puts the default into the schema.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Connect {
-    #[default]
-    Eager,
-    Lazy,
 }
 
 /// Where the servers keep a stream.

@@ -20,14 +20,9 @@ mod waiting;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use slight_capabilities::{Capability, KeyValue, Messaging, Provider, ProviderKind, Result};
+use slight_capabilities::{Capability, Connect, KeyValue, Messaging, Provider, ProviderKind, Result};
 
-use crate::{
-    key_value::Buckets,
-    link::Link,
-    messaging::Topics,
-    settings::{Connect, Settings},
-};
+use crate::{key_value::Buckets, link::Link, messaging::Topics, settings::Settings};
 
 /// What `slight` needs to know to offer this provider.
 pub fn kind() -> ProviderKind {

@@ -4,14 +4,14 @@ use redis::{
     Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, Value, aio::ConnectionLike,
     from_redis_value,
 };
-use slight_capabilities::{Error, Result};
+use slight_capabilities::{Connect, Error, Result};
 
 use crate::{
     cluster::{Cluster, Node},
     connection::Reconnecting,
     errors,
     script::{Call, Script},
-    settings::{Connect, Settings},
+    settings::Settings,
     target::Target,
 };
 

@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use slight_capabilities::{Error, Result, Secret};
+use serde::Deserialize;
+use slight_capabilities::{Connect, Error, Result, Secret};
 
 /// The section `[providers.X]` with `type = "redis"`.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -30,15 +30,6 @@ pub(crate) struct Settings {
     /// How messages are kept.
     #[serde(default)]
     pub(crate) messaging: MessagingSettings,
-}
-
-/// [`Serialize`] puts the default into the schema.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Connect {
-    #[default]
-    Eager,
-    Lazy,
 }
 
 #[derive(Clone, Deserialize, JsonSchema)]

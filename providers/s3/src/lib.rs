@@ -30,13 +30,13 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use slight_capabilities::{BlobStore, Capability, KeyValue, Provider, ProviderKind, Result};
+use slight_capabilities::{BlobStore, Capability, Connect, KeyValue, Provider, ProviderKind, Readiness, Result};
 
 use crate::{
     containers::Containers,
     key_value::Buckets,
     location::Location,
-    settings::{BlobSettings, Connect, Settings},
+    settings::{BlobSettings, Settings},
     store::Store,
 };
 
@@ -79,6 +79,15 @@ impl S3 {
             prepared: Mutex::default(),
         })
     }
+
+    /// Where a capability keeps what it has, and whether that may be made.
+    fn location(&self, capability: Capability) -> Option<(&Arc<Store>, bool)> {
+        match capability {
+            Capability::KeyValue => Some((&self.key_value, self.settings.key_value.create)),
+            Capability::Blob => Some((&self.blob, self.settings.blob.create)),
+            Capability::Messaging => None,
+        }
+    }
 }
 
 #[async_trait]
@@ -92,11 +101,7 @@ impl Provider for S3 {
     }
 
     async fn prepare(&self, capability: Capability) -> Result<()> {
-        let (store, create) = match capability {
-            Capability::KeyValue => (&self.key_value, self.settings.key_value.create),
-            Capability::Blob => (&self.blob, self.settings.blob.create),
-            Capability::Messaging => return Ok(()),
-        };
+        let Some((store, create)) = self.location(capability) else { return Ok(()) };
         if self.settings.connect == Connect::Eager {
             store.prepare(capability.name(), create).await?;
         }
@@ -104,6 +109,13 @@ impl Provider for S3 {
             sweep::begin(store.clone(), self.settings.blob.abandoned_after);
         }
         Ok(())
+    }
+
+    async fn inspect(&self, capability: Capability) -> Result<Readiness> {
+        match self.location(capability) {
+            Some((store, create)) => store.inspect(capability.name(), create).await,
+            None => Ok(Readiness::Ready),
+        }
     }
 
     async fn ping(&self) -> Result<()> {

@@ -1,9 +1,9 @@
 use std::{path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use slight_capabilities::{
-    Error, Result, Secret,
+    Connect, Error, Result, Secret,
     units::{duration, size},
 };
 
@@ -48,15 +48,6 @@ pub(crate) struct Settings {
     /// How blobs are kept.
     #[serde(default)]
     pub(crate) blob: BlobSettings,
-}
-
-/// [`Serialize`] puts the default into the schema.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Connect {
-    #[default]
-    Eager,
-    Lazy,
 }
 
 #[derive(Clone, Deserialize, JsonSchema)]

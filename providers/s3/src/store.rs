@@ -6,7 +6,7 @@ use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
     types::{BucketLocationConstraint, CreateBucketConfiguration},
 };
-use slight_capabilities::{Error, Result};
+use slight_capabilities::{Error, Readiness, Result};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{errors::Failure, location::Location, pause::Pause};
@@ -57,15 +57,25 @@ impl Store {
         ask(self.deadline(), list.send()).await.map(drop)
     }
 
+    /// Says whether the location, named by the setting `what`, is there, or its bucket would be made.
+    pub(crate) async fn inspect(&self, what: &str, create: bool) -> Result<Readiness> {
+        let bucket = self.bucket();
+        match self.check().await {
+            Err(failure) if failure.is_no_bucket() && create => {
+                Ok(Readiness::ToBeCreated(format!("the S3 bucket {bucket}")))
+            }
+            Err(failure) if failure.is_no_bucket() => Err(Error::not_found(format!(
+                "the S3 bucket {bucket:?} ({what}.location) does not exist: create it, or set {what}.create = true"
+            ))),
+            checked => checked.map(|()| Readiness::Ready).map_err(|failure| self.error(failure, true)),
+        }
+    }
+
     /// Checks the location, named by the setting `what`, and makes its bucket if it is missing and may be made.
     pub(crate) async fn prepare(&self, what: &str, create: bool) -> Result<()> {
-        match self.check().await {
-            Err(failure) if failure.is_no_bucket() && create => self.create().await,
-            Err(failure) if failure.is_no_bucket() => Err(Error::not_found(format!(
-                "the S3 bucket {:?} ({what}.location) does not exist: create it, or set {what}.create = true",
-                self.bucket()
-            ))),
-            checked => checked.map_err(|failure| self.error(failure, true)),
+        match self.inspect(what, create).await? {
+            Readiness::Ready => Ok(()),
+            Readiness::ToBeCreated(_) => self.create().await,
         }
     }
 

@@ -3,14 +3,11 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use azure_core::http::headers::HeaderName;
 use azure_storage_queue::QueueClient;
-use slight_capabilities::{Delivery, Error, Message, Outcome, Result};
+use slight_capabilities::{Delivery, Error, MAX_RETRY, Message, Outcome, Result};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::post::Post;
 use crate::{attempts::Lost, errors::Failure};
-
-/// The longest that a retry waits.
-const MAX_RETRY: Duration = Duration::from_secs(3600);
 
 /// The longest lease, by Azure's rules.
 const MAX_LEASE: Duration = Duration::from_secs(7 * 24 * 3600);

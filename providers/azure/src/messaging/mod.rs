@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::{join_all, try_join_all};
-use slight_capabilities::{Deliveries, Inbox, Message, Messaging, QualifiedName, ReplyTo, Result, Subscription};
+use slight_capabilities::{Deliveries, Inbox, Message, Messaging, QualifiedName, ReplyTo, Readiness, Result, Subscription};
 use tokio::sync::{Notify, mpsc};
 
 use self::{delivery::Source, groups::Groups, incoming::Incoming, member::Member, post::Post};
@@ -44,6 +44,11 @@ impl Topics {
     pub(crate) async fn prepare(&self) -> Result<()> {
         self.post.location.prepare().await?;
         self.groups.check().await
+    }
+
+    pub(crate) async fn inspect(&self) -> Result<Readiness> {
+        let readiness = self.post.location.inspect().await?;
+        self.groups.check().await.map(|()| readiness)
     }
 
     async fn made(&self, topic: &QualifiedName, group: &str) -> Result<Arc<Source>> {

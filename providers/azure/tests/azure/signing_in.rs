@@ -1,7 +1,7 @@
 use std::error::Error as _;
 
 use serde_json::json;
-use slight_capabilities::{Capability, Error, ErrorKind};
+use slight_capabilities::{Capability, Error, ErrorKind, Readiness};
 use slight_provider_azure::kind;
 use slight_services::free_port;
 
@@ -93,6 +93,24 @@ async fn a_missing_container_is_named_where_it_is_not_to_be_made() {
         let error = provider.prepare(capability).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(error.message().contains("\"not-there\""), "{error}");
+        assert_eq!(provider.inspect(capability).await.unwrap_err().message(), error.message());
+    }
+}
+
+#[tokio::test]
+async fn inspecting_says_what_would_be_made_and_makes_nothing() {
+    let Some(string) = azurite() else { return };
+    for capability in Capability::ALL {
+        let location = format!("inspected-{capability}");
+        let mut settings = json!({ "connection-string": string });
+        settings[capability.name()] = json!({ "location": location });
+        let provider = kind().connect(settings).await.unwrap();
+        for _ in 0..2 {
+            let missing = Readiness::ToBeCreated(format!("the container {location}"));
+            assert_eq!(provider.inspect(capability).await.unwrap(), missing);
+        }
+        provider.prepare(capability).await.unwrap();
+        assert_eq!(provider.inspect(capability).await.unwrap(), Readiness::Ready);
     }
 }
 

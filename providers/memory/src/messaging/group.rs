@@ -5,11 +5,8 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use slight_capabilities::{Message, Outcome};
+use slight_capabilities::{Message, Outcome, retry_wait};
 use tokio::{sync::Notify, time::Instant};
-
-/// The longest that a retry waits.
-const MAX_RETRY: Duration = Duration::from_secs(3600);
 
 /// Stands for "never" where a time is beyond what the clock can say.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -107,7 +104,7 @@ impl Group {
         match outcome {
             Outcome::Ack => {}
             Outcome::Retry { after: Duration::ZERO } => state.make_ready(queued),
-            Outcome::Retry { after } => _ = state.make_due(whole_seconds(after), queued),
+            Outcome::Retry { after } => _ = state.make_due(retry_wait(after), queued),
         }
         true
     }
@@ -155,24 +152,5 @@ impl State {
         for member in &self.members {
             member.notify_one();
         }
-    }
-}
-
-/// Rounded up, and at most [`MAX_RETRY`].
-fn whole_seconds(after: Duration) -> Duration {
-    let part = u64::from(after.subsec_nanos() > 0);
-    Duration::from_secs(after.as_secs().saturating_add(part)).min(MAX_RETRY)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retries_wait_for_whole_seconds_and_at_most_an_hour() {
-        for (milliseconds, seconds) in [(1, 1), (1000, 1), (1001, 2), (3_599_001, 3600), (7_200_000, 3600)] {
-            assert_eq!(whole_seconds(Duration::from_millis(milliseconds)), Duration::from_secs(seconds));
-        }
-        assert_eq!(whole_seconds(Duration::MAX), MAX_RETRY);
     }
 }

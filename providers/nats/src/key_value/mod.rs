@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_nats::jetstream::stream::Config;
 use async_trait::async_trait;
-use slight_capabilities::{Bucket, KeyValue, QualifiedName, Result};
+use slight_capabilities::{Bucket, KeyValue, QualifiedName, Readiness, Result};
 
 use self::{bucket::NatsBucket, counters::Turns};
 use crate::{
@@ -42,6 +42,10 @@ impl Buckets {
 
     pub(crate) async fn prepare(&self) -> Result<()> {
         self.location.ready().await.map(drop)
+    }
+
+    pub(crate) async fn inspect(&self) -> Result<Readiness> {
+        self.location.inspect().await
     }
 }
 

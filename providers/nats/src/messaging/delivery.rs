@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use slight_capabilities::{Delivery, Error, Message, Outcome, Result};
+use slight_capabilities::{Delivery, Error, Message, Outcome, Result, retry_wait};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::group::{Group, LEASE};
@@ -10,9 +10,6 @@ use crate::{
     call::Call,
     link::{Link, Lost},
 };
-
-/// The longest that a retry waits.
-const MAX_RETRY: Duration = Duration::from_secs(3600);
 
 /// One message that is leased to this process.
 pub(super) struct NatsDelivery {
@@ -96,7 +93,7 @@ impl Delivery for NatsDelivery {
             Outcome::Ack => self.tell(Bytes::from_static(b"+ACK")).await.map(drop),
             // The message may be with somebody else, who must not lose it.
             Outcome::Retry { .. } if self.is_over() => Err(self.lost()),
-            Outcome::Retry { after } => self.tell(postponed(whole_seconds(after))).await.map(drop),
+            Outcome::Retry { after } => self.tell(postponed(retry_wait(after))).await.map(drop),
         }
     }
 }
@@ -112,24 +109,9 @@ fn postponed(time: Duration) -> Bytes {
     format!("-NAK {{\"delay\":{}}}", time.min(FAR).as_nanos()).into()
 }
 
-/// Rounded up, and at most [`MAX_RETRY`].
-fn whole_seconds(after: Duration) -> Duration {
-    let part = u64::from(after.subsec_nanos() > 0);
-    Duration::from_secs(after.as_secs().saturating_add(part)).min(MAX_RETRY)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn retries_wait_for_whole_seconds_and_at_most_an_hour() {
-        for (asked, seconds) in [(1, 1), (1000, 1), (1001, 2), (3_599_001, 3600), (7_200_000, 3600)] {
-            assert_eq!(whole_seconds(Duration::from_millis(asked)), Duration::from_secs(seconds));
-        }
-        assert_eq!(whole_seconds(Duration::MAX), MAX_RETRY);
-        assert_eq!(whole_seconds(Duration::ZERO), Duration::ZERO);
-    }
 
     #[test]
     fn postponing_is_said_in_nanoseconds_that_the_server_can_hold() {

@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 use async_nats::jetstream::stream::{Config, RetentionPolicy};
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use slight_capabilities::{Deliveries, Inbox, Message, Messaging, QualifiedName, ReplyTo, Result, Subscription};
+use slight_capabilities::{Deliveries, Inbox, Message, Messaging, QualifiedName, ReplyTo, Readiness, Result, Subscription};
 use tokio::sync::{Semaphore, mpsc};
 
 use self::{group::Group, incoming::Incoming, member::Member};
@@ -46,6 +46,10 @@ impl Topics {
 
     pub(crate) async fn prepare(&self) -> Result<()> {
         self.location.ready().await.map(drop)
+    }
+
+    pub(crate) async fn inspect(&self) -> Result<Readiness> {
+        self.location.inspect().await
     }
 
     async fn made(&self, stream: &Stream, topic: &QualifiedName, group: &str) -> Result<Arc<Group>> {

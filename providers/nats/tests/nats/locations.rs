@@ -1,13 +1,17 @@
 use async_nats::jetstream::stream;
 use serde_json::{Value, json};
-use slight_capabilities::{Capability, ErrorKind};
+use slight_capabilities::{Capability, ErrorKind, Readiness};
 
 use crate::support::{bucket, connect, member, message, messaging, nats, provider, server, shared};
 
 /// Why a section with these settings is not ready.
 async fn refusal(url: &str, capability: Capability, mut settings: Value) -> slight_capabilities::Error {
     settings["url"] = url.into();
-    provider(settings).await.prepare(capability).await.unwrap_err()
+    let provider = provider(settings).await;
+    let inspected = provider.inspect(capability).await.unwrap_err();
+    let error = provider.prepare(capability).await.unwrap_err();
+    assert_eq!(inspected.message(), error.message());
+    error
 }
 
 #[tokio::test]
@@ -53,6 +57,25 @@ async fn a_missing_location_is_named_where_it_is_not_to_be_made() {
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(error.message().contains("never-made") && error.message().contains("create"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn inspecting_says_what_would_be_made_and_makes_nothing() {
+    let Some(url) = shared() else { return };
+    for (section, capability) in [("key-value", Capability::KeyValue), ("messaging", Capability::Messaging)] {
+        let location = format!("inspected-{section}");
+        let provider = provider(json!({ "url": url, section: { "location": location } })).await;
+        for _ in 0..2 {
+            let Readiness::ToBeCreated(what) = provider.inspect(capability).await.unwrap() else {
+                panic!("{location} is there")
+            };
+            assert!(what.contains(&location), "{what}");
+        }
+        provider.prepare(capability).await.unwrap();
+        assert_eq!(provider.inspect(capability).await.unwrap(), Readiness::Ready);
+    }
+    let provider = provider(json!({ "url": url })).await;
+    assert_eq!(provider.inspect(Capability::Blob).await.unwrap(), Readiness::Ready);
 }
 
 #[tokio::test]

@@ -2,10 +2,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use redb::{ReadTransaction, ReadableTable};
-use slight_capabilities::{Outcome, Result};
+use slight_capabilities::{Outcome, Result, retry_wait};
 
 use super::{
-    clock::whole_seconds,
     queues::{Queues, Source},
     tables::{Waiting, first_ready, first_waiting},
 };
@@ -138,7 +137,7 @@ impl Queues {
                     changes.wake(group);
                 }
                 Outcome::Retry { after } => {
-                    let due = (group, clock.after(whole_seconds(after)), changes.number());
+                    let due = (group, clock.after(retry_wait(after)), changes.number());
                     waiting.insert(due, (message, count, false))?;
                     changes.wake(group);
                 }

@@ -1,10 +1,10 @@
 //! What makes the tables ready, and clears away what is left in them.
 
 use redb::ReadableTable;
-use slight_capabilities::{Readiness, Result};
+use slight_capabilities::{MAX_RETRY, Readiness, Result};
 
 use super::{
-    clock::{Clock, MAX_RETRY},
+    clock::Clock,
     queues::Queues,
     tables::{Tables, Waiting, first_ready, first_waiting},
 };

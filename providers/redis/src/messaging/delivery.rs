@@ -1,14 +1,11 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use slight_capabilities::{Delivery, Error, Message, Outcome, Result};
+use slight_capabilities::{Delivery, Error, Message, Outcome, Result, retry_wait};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{keys::GroupKeys, scripts};
 use crate::link::{Link, Lost};
-
-/// The longest that a retry waits.
-const MAX_RETRY: Duration = Duration::from_secs(3600);
 
 /// One message that is leased to this process.
 pub(super) struct RedisDelivery {
@@ -73,7 +70,7 @@ impl Delivery for RedisDelivery {
     async fn settle(self: Box<Self>, outcome: Outcome) -> Result<()> {
         match outcome {
             Outcome::Ack => self.run(&scripts::ACK, &[]).await,
-            Outcome::Retry { after } => self.postpone(whole_seconds(after), "0").await,
+            Outcome::Retry { after } => self.postpone(retry_wait(after), "0").await,
         }
     }
 }
@@ -83,24 +80,9 @@ pub(super) fn milliseconds(time: Duration) -> String {
     time.as_nanos().div_ceil(1_000_000).to_string()
 }
 
-/// Rounded up, and at most [`MAX_RETRY`].
-fn whole_seconds(after: Duration) -> Duration {
-    let part = u64::from(after.subsec_nanos() > 0);
-    Duration::from_secs(after.as_secs().saturating_add(part)).min(MAX_RETRY)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn retries_wait_for_whole_seconds_and_at_most_an_hour() {
-        for (asked, seconds) in [(1, 1), (1000, 1), (1001, 2), (3_599_001, 3600), (7_200_000, 3600)] {
-            assert_eq!(whole_seconds(Duration::from_millis(asked)), Duration::from_secs(seconds));
-        }
-        assert_eq!(whole_seconds(Duration::MAX), MAX_RETRY);
-        assert_eq!(whole_seconds(Duration::ZERO), Duration::ZERO);
-    }
 
     #[test]
     fn milliseconds_are_rounded_up() {

@@ -1,5 +1,5 @@
 use serde_json::json;
-use slight_capabilities::{Capability, ErrorKind, QualifiedName};
+use slight_capabilities::{Capability, ErrorKind, QualifiedName, Readiness};
 use slight_provider_s3::kind;
 use slight_services::{Fault, Rule, SEAWEEDFS, Server, free_port, present};
 
@@ -16,6 +16,21 @@ async fn a_missing_bucket_is_named_with_what_to_do() {
     for part in ["no-such-bucket", "blob.location", "blob.create = true"] {
         assert!(error.message().contains(part), "{error}");
     }
+    assert_eq!(provider.inspect(Capability::Blob).await.unwrap_err().message(), error.message());
+}
+
+#[tokio::test]
+async fn inspecting_says_what_would_be_made_and_makes_nothing() {
+    let Some(place) = place() else { return };
+    let mut settings = place.settings();
+    settings["key-value"] = json!({ "location": "inspected", "create": true });
+    let provider = kind().connect(settings).await.unwrap();
+    for _ in 0..2 {
+        let missing = Readiness::ToBeCreated("the S3 bucket inspected".into());
+        assert_eq!(provider.inspect(Capability::KeyValue).await.unwrap(), missing);
+    }
+    provider.prepare(Capability::KeyValue).await.unwrap();
+    assert_eq!(provider.inspect(Capability::KeyValue).await.unwrap(), Readiness::Ready);
 }
 
 #[tokio::test]
