@@ -50,6 +50,19 @@ pub enum LoadError {
         /// What the compiler says.
         message: String,
     },
+    /// It begins with more memory than an instance may have.
+    #[error(
+        "{path} begins with a memory of {needed} bytes, and an instance may have {allowed} (limits.memory); raise that \
+         to {needed} and what the component uses as it runs"
+    )]
+    MemoryTooSmall {
+        /// As it was given.
+        path: String,
+        /// The largest memory that it begins with, in bytes.
+        needed: u64,
+        /// `limits.memory`, in bytes.
+        allowed: usize,
+    },
     /// It imports what nobody serves.
     #[error("{path} cannot run here: {}", unserved_text(.imports))]
     Unserved {
@@ -143,7 +156,8 @@ impl App {
     /// Reads and compiles a component; from the cache if it was compiled before.
     ///
     /// # Errors
-    /// When the file is missing, is no component, or is not valid. What it imports is not judged here.
+    /// When the file is missing, is no component, is not valid, or begins with more memory than `limits` allow. What it
+    /// imports is not judged here.
     pub fn load(path: &Path, limits: &Limits, cache: &CodeCache) -> Result<Self, LoadError> {
         let shown = path.display().to_string();
         let bytes = fs::read(path).map_err(|reason| LoadError::Unreadable { path: shown.clone(), reason })?;
@@ -155,6 +169,7 @@ impl App {
             Err(_) => {
                 let engine = engine::engine_without_pool(cache)?;
                 let component = compile(&engine, &bytes, &shown)?;
+                check_memory(&component, limits, &shown)?;
                 tracing::warn!(
                     "{shown} does not fit the pool of instances; they are allocated one by one, which is slower"
                 );
@@ -227,6 +242,17 @@ fn check_kind(bytes: &[u8], path: &str) -> Result<(), LoadError> {
     } else {
         Err(LoadError::NotWasm { path: path.to_owned() })
     }
+}
+
+/// A component that begins with more memory than it may have fails at every start of an instance: better at the first.
+fn check_memory(component: &Component, limits: &Limits, path: &str) -> Result<(), LoadError> {
+    const PAGE: u64 = 64 * 1024;
+    let pages = component.resources_required().and_then(|resources| resources.max_initial_memory_size).unwrap_or(0);
+    let needed = pages.saturating_mul(PAGE);
+    if needed > limits.memory as u64 {
+        return Err(LoadError::MemoryTooSmall { path: path.to_owned(), needed, allowed: limits.memory });
+    }
+    Ok(())
 }
 
 fn compile(engine: &Engine, bytes: &[u8], path: &str) -> Result<Component, LoadError> {

@@ -69,6 +69,15 @@ async fn a_component_without_an_export_that_can_be_started() {
 }
 
 #[tokio::test]
+async fn a_component_that_begins_with_more_memory_than_it_may_have() {
+    let toml = "limits = { memory = \"64KiB\" }";
+    for command in [slight_e2e::run, slight_e2e::check] {
+        let error = command("hello-http").toml(toml).refusal().await;
+        assert!(error.contains("65536 (limits.memory)"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_message_handler_without_a_subscription() {
     let error = slight(["run"]).arg(guest("messages-only")).refusal().await;
     assert!(error.contains("--subscribe TOPIC") && error.contains("[[messaging.subscriptions]]"), "{error}");
