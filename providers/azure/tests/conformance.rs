@@ -33,7 +33,8 @@ impl Harness for OnAzurite {
             Ok(string) => {
                 // Every case makes groups, and would wait for each: two seconds by default.
                 let messaging = json!({ "group-cache": "100ms" });
-                let settings = json!({ "connection-string": string, "messaging": messaging });
+                // For busy machines: the cases run in parallel, with many megabytes, on one Azurite.
+                let settings = json!({ "connection-string": string, "timeout": "60s", "messaging": messaging });
                 Ok(Connection::Ready(kind().connect(settings).await?))
             }
         }

@@ -4,7 +4,8 @@ use futures_util::future::join_all;
 use http::Method;
 use slight_e2e::{Running, empty, run};
 
-const SHORT: &str = "key-value = { default = \"memory\" }\nlimits = { timeout = \"1s\" }";
+/// Long enough for the requests beside the one that fails, on a busy machine too.
+const SHORT: &str = "key-value = { default = \"memory\" }\nlimits = { timeout = \"3s\" }";
 
 async fn is_well(app: &Running) {
     assert_eq!(app.get("/ok").await.text(), "ok");
@@ -57,7 +58,7 @@ async fn no_response_is_answered_with_500() {
 async fn an_endless_loop_ends_at_the_timeout() {
     let app = run("misbehave").toml(SHORT).start().await;
     let text = beside_others(&app, "/loop").await.refused(500);
-    assert!(text.contains("within 1s (limits.timeout)"), "{text}");
+    assert!(text.contains("within 3s (limits.timeout)"), "{text}");
     app.wait_for_log("limits.timeout").await;
 }
 
@@ -66,9 +67,9 @@ async fn endless_loops_on_every_core_keep_nobody_from_being_served() {
     let app = run("misbehave").toml("limits = { timeout = \"5s\" }").start().await;
     let loops = join_all((0..16).map(|_| app.get("/loop")));
     let others = async {
-        // Each is answered while the loops go on.
-        for _ in 0..5 {
-            assert_eq!(app.get("/ok").await.text(), "ok");
+        // All are answered while the loops go on.
+        for answer in join_all((0..5).map(|_| app.get("/ok"))).await {
+            assert_eq!(answer.text(), "ok");
         }
         assert!(!app.log().contains("limits.timeout"), "the loops ended before the others were served");
     };

@@ -1,6 +1,6 @@
 //! Objects that are larger than the memory that the host may take, up and down through a guest.
 
-use std::env;
+use std::{env, time::Duration};
 
 use http::Method;
 use slight_e2e::{empty, run};
@@ -11,6 +11,9 @@ use crate::support::{MIB, generated, read_generated};
 /// What the host may take at its peak, the component and the engine's pool included.
 const PEAK: u64 = 128 * MIB;
 
+/// How long an upload may take: all the servers may be at work at a time, on a few cores and one disk.
+const LONGEST: Duration = Duration::from_secs(900);
+
 /// The size of the object: 256 MiB, or what `SLIGHT_TEST_LARGE_MIB` says.
 fn size() -> u64 {
     let mebibytes = env::var("SLIGHT_TEST_LARGE_MIB").ok();
@@ -18,11 +21,11 @@ fn size() -> u64 {
 }
 
 async fn streams(toml: &str) {
-    let (size, limits) = (size(), "limits = { timeout = \"1h\", body = \"1TiB\" }");
+    let (size, limits) = (size(), "limits = { timeout = \"1h\", backend-timeout = \"2m\", body = \"1TiB\" }");
     let app = run("blob").toml(&format!("{limits}\nblob = {{ \"*\" = \"store\" }}\n{toml}")).start().await;
     let mut connection = app.connect().await;
     assert_eq!(app.put("/containers/c", "").await.status, 201);
-    assert_eq!(connection.fetch(Method::PUT, "/objects/c/large", generated(size)).await.status, 201);
+    assert_eq!(connection.upload("/objects/c/large", generated(size), LONGEST).await.status, 201);
     let stored = app.peak_memory();
     let response = connection.send(Method::GET, "/objects/c/large", empty()).await;
     assert_eq!(read_generated(response.into_body()).await, size);

@@ -50,9 +50,11 @@ async fn a_request_that_turns_out_too_large_is_answered_with_413() {
 async fn a_response_that_is_too_large_is_cut() {
     let app = run("misbehave").toml(SMALL_BODIES).start().await;
     let mut connection = app.connect().await;
-    let response = connection.send(Method::GET, "/big?bytes=10000000", empty()).await;
-    let body = http_body_util::BodyExt::collect(response.into_body()).await;
-    assert!(body.is_err(), "a part must not look like the whole");
+    // Whether the head is out by then is a matter of time.
+    if let Ok(response) = connection.try_send(Method::GET, "/big?bytes=10000000", empty()).await {
+        let body = http_body_util::BodyExt::collect(response.into_body()).await;
+        assert!(body.is_err(), "a part must not look like the whole");
+    }
     assert_eq!(app.get("/ok").await.text(), "ok");
     app.wait_for_log("limits.body").await;
 }

@@ -67,6 +67,11 @@ async fn racing_swaps_of_two_processes_lose_none(backend: &Backend) {
     assert_eq!(log, expected);
 }
 
+/// What a process has written so far, without a line that has not ended.
+fn whole_lines(app: &Running) -> Vec<String> {
+    app.stdout().split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')).map(str::to_owned).collect()
+}
+
 async fn two_processes_of_one_group_share_its_messages_and_lose_none(backend: &Backend) {
     const LEAST: usize = 100;
     let Some(server) = present(backend.start()) else { return };
@@ -88,8 +93,7 @@ async fn two_processes_of_one_group_share_its_messages_and_lose_none(backend: &B
         sent.insert(format!("work {text}"));
     }
     let received = eventually("every message", async || {
-        let received: Vec<String> =
-            workers.iter().flat_map(|worker| worker.stdout().lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+        let received: Vec<String> = workers.iter().flat_map(whole_lines).collect();
         (received.len() >= sent.len()).then_some(received)
     })
     .await;

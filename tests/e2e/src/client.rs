@@ -1,6 +1,6 @@
 //! HTTP over connections that a test has in its hands.
 
-use std::{convert::Infallible, net::SocketAddr};
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -12,7 +12,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
-use tokio::{net::TcpStream, task::AbortHandle};
+use tokio::{net::TcpStream, task::AbortHandle, time::timeout};
 
 use crate::wait::within;
 
@@ -89,6 +89,16 @@ impl Connection {
         headers: &[(&str, &str)],
         body: Body,
     ) -> hyper::Result<Response<Incoming>> {
+        within("a response", self.exchange(method, path, headers, body)).await
+    }
+
+    async fn exchange(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> hyper::Result<Response<Incoming>> {
         let mut request = Request::builder().method(method);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -98,19 +108,16 @@ impl Connection {
             Sender::Http2(_) => request.uri(format!("http://{}{path}", self.host)),
         };
         let request = request.body(body).expect("the request is well formed");
-        let response = async {
-            match &mut self.sender {
-                Sender::Http1(sender) => {
-                    sender.ready().await?;
-                    sender.send_request(request).await
-                }
-                Sender::Http2(sender) => {
-                    sender.ready().await?;
-                    sender.send_request(request).await
-                }
+        match &mut self.sender {
+            Sender::Http1(sender) => {
+                sender.ready().await?;
+                sender.send_request(request).await
             }
-        };
-        within("a response", response).await
+            Sender::Http2(sender) => {
+                sender.ready().await?;
+                sender.send_request(request).await
+            }
+        }
     }
 
     /// Sends a request and waits for the head of the response.
@@ -124,7 +131,14 @@ impl Connection {
         collect(self.send(method, path, body).await).await
     }
 
-    /// The same, with headers.
+    /// `PUT` of a body that may be on its way for longer than anything else is waited for.
+    pub async fn upload(&mut self, path: &str, body: Body, limit: Duration) -> Answer {
+        let response = timeout(limit, self.exchange(Method::PUT, path, &[], body)).await;
+        let response = response.unwrap_or_else(|_| panic!("{path} had no response within {limit:?}"));
+        collect(response.unwrap_or_else(|error| panic!("{path} had no response: {error:?}"))).await
+    }
+
+    /// [`fetch`](Self::fetch) with headers.
     pub async fn fetch_with(&mut self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Answer {
         let response = self.try_send_with(method, path, headers, body).await;
         collect(response.unwrap_or_else(|error| panic!("{path} had no response: {error:?}"))).await

@@ -106,7 +106,8 @@ impl Running {
         assert!(sent.success(), "SIG{name} could not be sent");
     }
 
-    /// The most memory that the process has had in use, in bytes.
+    /// The most memory that the process has had in use, in bytes. Linux counts on each processor, so a later answer may
+    /// be a little less.
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child().id())).expect("the process lives");

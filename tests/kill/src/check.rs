@@ -14,13 +14,14 @@ use crate::{
     Outcome,
     messages::{GROUPS, Messages},
     model::{Counter, Model, Stored},
+    protocol::Line,
     writer::{BUCKET, COUNTER, number_of},
 };
 
 /// How long a message that must come may take: the leases of the dead are void, and a retry is due within seconds.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long one waits for what may come or not.
+/// How long one waits for what may come or not. What comes later is there for the next check.
 const QUIET: Duration = Duration::from_millis(20);
 
 /// Holds what the provider has against the model, which then takes it for the truth.
@@ -45,7 +46,7 @@ pub(crate) async fn check(provider: &dyn Provider, capabilities: &[Capability], 
                 for group in GROUPS {
                     check_group(&*messaging, group, &mut model.messages).await?;
                 }
-                model.messages.clear();
+                model.messages.settle();
             }
         }
     }
@@ -112,8 +113,9 @@ async fn check_group(messaging: &dyn Messaging, group: &str, messages: &mut Mess
     if let Some(number) = required.first() {
         return Err(format!("group {group} has lost {} messages, such as {number}", required.len()));
     }
+    let numbers: Vec<u64> = held.keys().copied().collect();
     try_join_all(held.into_values().map(|delivery| delivery.settle(Settlement::Ack))).await.map_err(said)?;
-    Ok(())
+    numbers.into_iter().try_for_each(|number| messages.learn(Line::Acked(group.to_owned(), number)))
 }
 
 async fn all(page: impl AsyncFn(Option<Cursor>) -> Result<Page<String>>) -> Outcome<BTreeSet<String>> {

@@ -69,8 +69,9 @@ impl Messages {
         self.learn(Line::Taken(group.to_owned(), number, count))
     }
 
-    /// Forgets everything: all groups are empty.
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+    /// Requires no more of these messages. What was acked must not come again; what was not found may still come.
+    pub(crate) fn settle(&mut self) {
+        self.held.retain(|_, held| held.acked);
+        self.published.values_mut().for_each(|published| published.acknowledged = false);
     }
 }

@@ -47,7 +47,7 @@ impl Server {
                 Err(log) if attempt == PORTS || !log.to_lowercase().contains("address already in use") => {
                     panic!("{} did not start:\n{log}", kind.program)
                 }
-                Err(_) => {}
+                Err(_) => server.forget(),
             }
         }
         Ok(server)
@@ -119,6 +119,13 @@ impl Server {
             }
             None => Err(format!("no answer within {DEADLINE:?}\n{}", running.log())),
         }
+    }
+
+    /// Empties the folder for data: the ports that are kept there may be the ones that were taken.
+    fn forget(&self) {
+        // Where it ran on without an answer, the supervisor has removed it already.
+        let _ = fs::remove_dir_all(&self.data);
+        fs::create_dir_all(&self.data).expect("there is room for data");
     }
 
     fn answers(&self) -> bool {

@@ -128,9 +128,10 @@ async fn calls_on_topics() {
 
     let large = slight_capabilities::Message { data: pattern(100_000), ..Default::default() };
     messaging.publish(&topic, large).await.unwrap();
-    assert_eq!((requests("POST", ""), methods(&network.blobs)), (2, vec!["PUT".to_owned(); 2]));
+    assert_eq!(requests("POST", ""), 2);
+    // The member may have its own before the other group has: what it reads is counted together with what is written.
     let large = next(&mut deliveries).await;
-    assert_eq!(methods(&network.blobs), ["GET"]);
+    assert_eq!(methods(&network.blobs), ["GET", "PUT", "PUT"]);
     requests("DELETE", "");
     large.settle(Outcome::Ack).await.unwrap();
     assert_eq!((requests("DELETE", ""), methods(&network.blobs)), (1, vec!["DELETE".to_owned()]));

@@ -136,5 +136,6 @@ async fn what_the_user_may_not_do_is_denied_at_once() {
     bucket.set("public", "1".into()).await.unwrap();
     let denied = bucket.set("secret", "1".into()).await.unwrap_err();
     assert_eq!(denied.kind(), ErrorKind::Denied, "{denied}");
-    assert!(started.elapsed().as_secs() < 4, "{:?}", started.elapsed());
+    // Where the denial is not heard of, one call alone takes six seconds.
+    assert!(started.elapsed().as_secs() < 6, "{:?}", started.elapsed());
 }

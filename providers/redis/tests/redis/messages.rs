@@ -217,14 +217,17 @@ async fn a_message_reaches_a_waiting_member_soon() {
     let Some(server) = server(&[]) else { return };
     let messaging = messaging(&*connect(&server).await);
     let mut deliveries = member(&*messaging, &["one", "two", "three"], 1, LONG).await;
+    let mut late = 0;
     for turn in 0..50 {
         let topic = ["one", "two", "three"][turn % 3];
         let started = Instant::now();
         messaging.publish(&topic.into(), message("text")).await.unwrap();
         ack(next(&mut deliveries).await).await;
         // A second is what it would take without being woken.
-        assert!(started.elapsed() < Duration::from_millis(900), "{:?} in turn {turn}", started.elapsed());
+        late += usize::from(started.elapsed() > Duration::from_millis(900));
     }
+    // A busy machine may stand still now and then; a topic that wakes nobody is late in every third turn.
+    assert!(late <= 2, "{late} of 50 messages came late");
 }
 
 #[tokio::test]
@@ -238,10 +241,11 @@ async fn a_member_that_waits_asks_the_server_little() {
         let count = info.lines().find_map(|line| line.strip_prefix("total_commands_processed:")).unwrap();
         count.trim().parse().unwrap()
     };
-    let before = commands().await;
+    let (started, before) = (Instant::now(), commands().await);
     tokio::time::sleep(Duration::from_secs(3)).await;
     let asked = commands().await - before;
     // Each second, and a script counts with what it calls: one wait, and for each topic two looks at most.
-    assert!((6..=120).contains(&asked), "{asked} commands in three seconds");
+    let most = started.elapsed().as_millis() as u64 * 40 / 1000;
+    assert!((6..=most).contains(&asked), "{asked} commands in {:?}", started.elapsed());
     drop(deliveries);
 }

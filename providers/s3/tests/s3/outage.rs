@@ -61,7 +61,7 @@ impl Load {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_killed_and_started_again_has_what_was_acknowledged() {
     let Some(mut server) = present(Server::start(&SEAWEEDFS, &[])) else { return };
-    let bucket = bucket(&*place_on(&server).provider_with(json!({ "timeout": "8s" })).await).await;
+    let bucket = bucket(&*place_on(&server).provider_with(json!({ "timeout": "5s" })).await).await;
     let load = Arc::new(Load::default());
     let mut tasks = JoinSet::new();
     for task in 0..TASKS {
@@ -82,7 +82,7 @@ async fn a_server_that_is_killed_and_started_again_has_what_was_acknowledged() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_in_an_outage_fails_and_what_was_there_stays() {
     let Some(mut server) = present(Server::start(&SEAWEEDFS, &[])) else { return };
-    let provider = place_on(&server).provider_with(json!({ "timeout": "2s" })).await;
+    let provider = place_on(&server).provider_with(json!({ "timeout": "5s" })).await;
     let container = container(&*provider).await;
     container.write("object", megabytes(9)).await.unwrap();
     tokio::task::block_in_place(|| server.kill());

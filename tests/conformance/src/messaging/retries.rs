@@ -5,7 +5,7 @@ use slight_capabilities::ErrorKind;
 
 use super::{
     LEASE, Scope, new_topic,
-    subscriber::{Subscriber, ack, retry},
+    subscriber::{Subscriber, ack, retry, text_of},
 };
 use crate::check::{Outcome, done_or, equal, require};
 
@@ -63,9 +63,14 @@ pub(super) async fn retry_delivers_again_after_the_delay(scope: &Scope) -> Outco
     let asked = Instant::now();
     retry(delivery, DELAY).await?;
     scope.publish(&topic, "another").await?;
-    ack(member.next_is("another").await?).await?;
-    let again = member.next_is("retried").await?;
+    let mut again = member.next().await?;
+    // The other comes later only where the machine was too busy to deliver it within the delay.
+    if text_of(&*again) == "another" {
+        ack(again).await?;
+        again = member.next().await?;
+    }
     let waited = asked.elapsed() + CLOCKS;
+    equal("the message delivered", text_of(&*again), "retried".to_owned())?;
     require(waited >= DELAY, format_args!("expected it again after {DELAY:?}, found it after {waited:?}"))?;
     require(again.count() > count, format_args!("expected more than count {count}, found {}", again.count()))?;
     Ok(ack(again).await?)

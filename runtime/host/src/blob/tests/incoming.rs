@@ -107,7 +107,7 @@ async fn a_silent_cut_is_an_error_and_so_is_too_much() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_chunk_that_does_not_come_is_a_timeout() {
     let stub = Stub::new().on_read(|| Ok(Blob { size: 1, body: Box::pin(stream::pending()) }));
     let mut state = instance(backend("stub", Arc::new(stub)), impatient());

@@ -179,7 +179,7 @@ async fn a_write_outlives_its_instance_and_cleans_up() {
     assert!(cleaned.load(Ordering::SeqCst));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_write_that_hangs_does_not_hold_up_the_shutdown_for_ever() {
     let (mut state, container) = stub_container(Stub::new().on_write(|_| Box::pin(pending())), impatient()).await;
     let value = new_value(&mut state).await;

@@ -79,7 +79,7 @@ async fn more_than_the_spool_takes_is_an_error_that_names_the_limit() {
     assert_eq!(bound.message(), failure.message);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_provider_that_takes_nothing_fails_the_body() {
     let pipe = Pipe::new(&impatient());
     let mut body = bind(&pipe).unwrap();
@@ -92,7 +92,7 @@ async fn a_provider_that_takes_nothing_fails_the_body() {
     assert!(body.try_next().await.unwrap().is_none(), "an error is the last item");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_provider_that_never_commits_leaves_the_outcome_unknown() {
     let pipe = Pipe::new(&impatient());
     let body = bind(&pipe).unwrap();
