@@ -23,7 +23,9 @@ mod whole;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use slight_capabilities::{BlobStore, Capability, Connect, KeyValue, Messaging, Provider, ProviderKind, Readiness, Result};
+use slight_capabilities::{
+    BlobStore, Capability, Connect, KeyValue, Messaging, Provider, ProviderKind, Readiness, Result,
+};
 
 use crate::{blob::Containers, key_value::Buckets, link::Link, messaging::Topics, settings::Settings};
 

@@ -24,7 +24,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::de::IgnoredAny;
 use serde_json::json;
-use slight_capabilities::{BlobStore, Capability, Connect, KeyValue, Messaging, Provider, ProviderKind, Readiness, Result};
+use slight_capabilities::{
+    BlobStore, Capability, Connect, KeyValue, Messaging, Provider, ProviderKind, Readiness, Result,
+};
 
 use crate::{
     blob::Containers,

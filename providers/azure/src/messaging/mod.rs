@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::{join_all, try_join_all};
-use slight_capabilities::{Deliveries, Inbox, Message, Messaging, QualifiedName, ReplyTo, Readiness, Result, Subscription};
+use slight_capabilities::{
+    Deliveries, Inbox, Message, Messaging, QualifiedName, Readiness, ReplyTo, Result, Subscription,
+};
 use tokio::sync::{Notify, mpsc};
 
 use self::{delivery::Source, groups::Groups, incoming::Incoming, member::Member, post::Post};

@@ -10,7 +10,9 @@ use std::{sync::Arc, time::Duration};
 use async_nats::jetstream::stream::{Config, RetentionPolicy};
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use slight_capabilities::{Deliveries, Inbox, Message, Messaging, QualifiedName, ReplyTo, Readiness, Result, Subscription};
+use slight_capabilities::{
+    Deliveries, Inbox, Message, Messaging, QualifiedName, Readiness, ReplyTo, Result, Subscription,
+};
 use tokio::sync::{Semaphore, mpsc};
 
 use self::{group::Group, incoming::Incoming, member::Member};
