@@ -76,8 +76,8 @@ pub trait Provider: Send + Sync + 'static {
     /// `NotFound` naming the missing location, `Denied`, `Unavailable`, `Timeout`.
     async fn prepare(&self, capability: Capability) -> Result<()>;
 
-    /// Says what [`Provider::prepare`] would do, and makes nothing. What it finds right `prepare` finds right, too, as long
-    /// as nobody changes the backend in between.
+    /// Says what [`Provider::prepare`] would do, and makes nothing. What it finds ready `prepare` finds ready, too, as long
+    /// as nobody changes the backend in between; what is to be created, the backend may yet refuse to create.
     ///
     /// # Errors
     /// Those of `prepare`.

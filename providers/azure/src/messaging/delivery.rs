@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use azure_core::http::headers::HeaderName;
 use azure_storage_queue::QueueClient;
 use slight_capabilities::{Delivery, Error, MAX_RETRY, Message, Outcome, Result};
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use slight_handover::{Leased, Room};
+use tokio::time::Instant;
 
 use super::post::Post;
 use crate::{attempts::Lost, errors::Failure};
@@ -39,21 +40,10 @@ pub(super) struct AzureDelivery {
     /// When the lease is over, by our clock; not before it is by Azure's, as far as both run at the same speed.
     pub(super) ends: Instant,
     /// The room that it takes up in the subscription.
-    pub(super) _room: OwnedSemaphorePermit,
+    pub(super) _room: Room,
 }
 
 impl AzureDelivery {
-    /// True when the message may be with somebody else by now.
-    pub(super) fn is_over(&self) -> bool {
-        Instant::now() >= self.ends
-    }
-
-    /// Gives back what nobody has seen. Azure has counted it as a delivery.
-    pub(super) async fn give_back(self) {
-        // Where this fails, the lease ends by itself.
-        let _ = self.postpone(0).await;
-    }
-
     /// Lets the message come again after so many seconds.
     async fn postpone(&self, seconds: i32) -> Result<()> {
         let ask = || self.source.queue.update_message(&self.id, &self.receipt, seconds, None);
@@ -90,6 +80,19 @@ impl AzureDelivery {
 /// True when somebody else has the message, or nobody any more.
 fn is_lost(failure: &Failure) -> bool {
     failure.status() == 404 || failure.code() == "PopReceiptMismatch"
+}
+
+#[async_trait]
+impl Leased for AzureDelivery {
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.ends
+    }
+
+    // Azure has counted it as a delivery.
+    async fn give_back(self) {
+        // Where this fails, the lease ends by itself.
+        let _ = self.postpone(0).await;
+    }
 }
 
 #[async_trait]

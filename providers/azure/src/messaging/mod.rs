@@ -2,7 +2,6 @@ mod delivery;
 mod envelope;
 mod groups;
 mod inbox;
-mod incoming;
 mod member;
 mod post;
 mod queues;
@@ -14,9 +13,10 @@ use futures_util::future::{join_all, try_join_all};
 use slight_capabilities::{
     Deliveries, Inbox, Message, Messaging, QualifiedName, Readiness, ReplyTo, Result, Subscription,
 };
-use tokio::sync::{Notify, mpsc};
+use slight_handover::handover;
+use tokio::sync::Notify;
 
-use self::{delivery::Source, groups::Groups, incoming::Incoming, member::Member, post::Post};
+use self::{delivery::Source, groups::Groups, member::Member, post::Post};
 use crate::{link::Link, location::Location, settings::MessagingSettings};
 
 pub(crate) use self::{post::MAX_MESSAGE_BYTES, queues::MAX_PREFIX};
@@ -74,11 +74,11 @@ impl Messaging for Topics {
     }
 
     async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
-        let group = &subscription.group;
-        let sources = try_join_all(subscription.topics.iter().map(|topic| self.made(topic, group))).await?;
-        let (out, items) = mpsc::channel(1);
-        tokio::spawn(Member::new(self.post.clone(), sources, &subscription, out).run());
-        Ok(Box::pin(Incoming::new(items)))
+        let Subscription { topics, group, capacity, visibility } = &subscription;
+        let sources = try_join_all(topics.iter().map(|topic| self.made(topic, group))).await?;
+        let (outlet, deliveries) = handover(*capacity);
+        tokio::spawn(Member::new(self.post.clone(), sources, *visibility, outlet).run());
+        Ok(deliveries)
     }
 
     async fn create_group(&self, topic: &QualifiedName, group: &str) -> Result<()> {

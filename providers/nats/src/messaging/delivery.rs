@@ -3,7 +3,8 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use slight_capabilities::{Delivery, Error, Message, Outcome, Result, retry_wait};
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use slight_handover::{Leased, Room};
+use tokio::time::Instant;
 
 use super::group::{Group, LEASE};
 use crate::{
@@ -23,15 +24,10 @@ pub(super) struct NatsDelivery {
     /// When the lease is over, by our clock.
     pub(super) ends: Instant,
     /// The room that it takes up in the subscription.
-    pub(super) _room: OwnedSemaphorePermit,
+    pub(super) _room: Room,
 }
 
 impl NatsDelivery {
-    /// True when the message may be with somebody else by now.
-    pub(super) fn is_over(&self) -> bool {
-        Instant::now() >= self.ends
-    }
-
     /// Asks for a lease of another length than the server gives by itself. Where this is lost, the message comes again
     /// after that.
     pub(super) async fn lease(&self) -> Result<()> {
@@ -39,12 +35,6 @@ impl NatsDelivery {
             return Ok(());
         }
         self.link.tell(self.call(postponed(self.visibility))).await
-    }
-
-    /// Gives back what nobody has seen.
-    pub(super) async fn give_back(self) {
-        // Where this fails, the lease ends by itself.
-        let _ = self.link.tell(self.call(postponed(Duration::ZERO))).await;
     }
 
     fn call(&self, said: Bytes) -> Call {
@@ -58,6 +48,18 @@ impl NatsDelivery {
 
     fn lost(&self) -> Error {
         Error::conflict(format!("the lease on a message of topic {:?} has ended", self.group.topic_name))
+    }
+}
+
+#[async_trait]
+impl Leased for NatsDelivery {
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.ends
+    }
+
+    async fn give_back(self) {
+        // Where this fails, the lease ends by itself.
+        let _ = self.link.tell(self.call(postponed(Duration::ZERO))).await;
     }
 }
 

@@ -2,10 +2,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_nats::Message;
 use slight_capabilities::{Error, Result};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    time::{Instant, sleep},
-};
+use slight_handover::{Gone, Outlet, Room};
+use tokio::time::Instant;
 
 use super::{delivery::NatsDelivery, envelope, group::Group};
 use crate::{
@@ -22,14 +20,8 @@ const WAIT: Duration = Duration::from_secs(5);
 /// The same where several topics have to share the room for a message.
 const SHORT_WAIT: Duration = Duration::from_millis(250);
 
-/// How long to wait after an error.
-const PAUSE: Duration = Duration::from_millis(250);
-
 /// Stands for "never" where a time is beyond what clocks can say.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
-
-/// What a subscriber gets next.
-pub(super) type Item = Result<NatsDelivery>;
 
 /// One topic of a subscriber: a task that gets messages while there is room, and hands them out.
 ///
@@ -39,12 +31,10 @@ pub(super) type Item = Result<NatsDelivery>;
 pub(super) struct Member {
     pub(super) stream: Stream,
     pub(super) group: Arc<Group>,
-    /// One permit for each delivery that may be held, for all topics of the subscriber.
-    pub(super) room: Arc<Semaphore>,
     pub(super) visibility: Duration,
     /// Whether there are more topics than room.
     pub(super) crowded: bool,
-    pub(super) out: mpsc::Sender<Item>,
+    pub(super) outlet: Outlet<NatsDelivery>,
 }
 
 /// Why a member goes no further.
@@ -62,18 +52,19 @@ impl From<Error> for End {
     }
 }
 
+impl From<Gone> for End {
+    fn from(Gone: Gone) -> Self {
+        Self::Gone
+    }
+}
+
 impl Member {
     /// Runs until the subscriber has gone or the group was deleted.
     pub(super) async fn run(mut self) {
         self.visibility = self.visibility.min(FAR);
         let mut puller = Puller::new(&self.stream, self.group.consumer.clone());
         loop {
-            let room = tokio::select! {
-                () = self.out.closed() => return,
-                room = self.room.clone().acquire_owned() => room,
-            };
-            let Ok(room) = room else { return };
-            let error = match self.turn(&mut puller, room).await {
+            let error = match self.turn(&mut puller).await {
                 Ok(()) => continue,
                 Err(End::Gone) => return,
                 Err(End::Failed(error)) => error,
@@ -81,31 +72,27 @@ impl Member {
                     Ok(None) => {
                         let topic = &self.group.topic_name;
                         let error = Error::not_found(format!("the group of topic {topic:?} was deleted"));
-                        let _ = self.out.send(Err(error)).await;
+                        let _ = self.outlet.report(error).await;
                         return;
                     }
                     Ok(Some(_)) => Error::unavailable("NATS gives no messages: the group has no leader at the moment"),
                     Err(error) => error,
                 },
             };
-            if self.report(error).await.is_err() {
+            if self.outlet.report(error).await.is_err() {
                 return;
             }
         }
     }
 
-    async fn turn(&self, puller: &mut Puller, room: OwnedSemaphorePermit) -> Result<(), End> {
+    async fn turn(&self, puller: &mut Puller) -> Result<(), End> {
+        let room = self.outlet.room(1).await?;
         let wait = if self.crowded { SHORT_WAIT } else { WAIT };
         puller.ask(1, Some(wait)).await?;
-        let found = self.take(puller, vec![room]).await?;
+        let found = self.take(puller, room).await?;
         let mut more = found > 0;
         while more {
-            let mut rooms = Vec::new();
-            while rooms.len() < BATCH
-                && let Ok(room) = self.room.clone().try_acquire_owned()
-            {
-                rooms.push(room);
-            }
+            let rooms = self.outlet.more_room(BATCH);
             let asked = rooms.len();
             if asked > 0 {
                 puller.ask(asked, None).await?;
@@ -116,7 +103,7 @@ impl Member {
     }
 
     /// Hands out what the running request brings, and says how much that was.
-    async fn take(&self, puller: &mut Puller, mut rooms: Vec<OwnedSemaphorePermit>) -> Result<usize, End> {
+    async fn take(&self, puller: &mut Puller, mut rooms: Vec<Room>) -> Result<usize, End> {
         let mut taken = Vec::new();
         let end = loop {
             match puller.next().await {
@@ -136,11 +123,11 @@ impl Member {
         };
         drop(rooms);
         let count = taken.len();
-        self.hand_out(taken).await?;
+        self.outlet.hand_out(taken.into_iter().map(Ok)).await?;
         end.map(|()| count)
     }
 
-    fn delivery(&self, message: Message, room: OwnedSemaphorePermit) -> Result<NatsDelivery> {
+    fn delivery(&self, message: Message, room: Room) -> Result<NatsDelivery> {
         let place = place(&message)?;
         Ok(NatsDelivery {
             link: self.stream.link.clone(),
@@ -153,32 +140,4 @@ impl Member {
             _room: room,
         })
     }
-
-    async fn hand_out(&self, messages: Vec<NatsDelivery>) -> Result<(), End> {
-        let mut messages = messages.into_iter();
-        while let Some(message) = messages.next() {
-            if message.is_over() {
-                continue;
-            }
-            if let Err(unsent) = self.out.send(Ok(message)).await {
-                give_back(unsent.0.into_iter().chain(messages)).await;
-                return Err(End::Gone);
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells the subscriber of an error, and gives the server time.
-    async fn report(&self, error: Error) -> Result<(), End> {
-        self.out.send(Err(error)).await.map_err(|_| End::Gone)?;
-        tokio::select! {
-            () = self.out.closed() => Err(End::Gone),
-            () = sleep(PAUSE) => Ok(()),
-        }
-    }
-}
-
-/// Gives back what nobody has seen.
-pub(super) async fn give_back(messages: impl Iterator<Item = NatsDelivery>) {
-    futures_util::future::join_all(messages.map(NatsDelivery::give_back)).await;
 }

@@ -2,7 +2,6 @@ mod delivery;
 mod envelope;
 mod group;
 mod inbox;
-mod incoming;
 mod member;
 
 use std::{sync::Arc, time::Duration};
@@ -13,9 +12,9 @@ use futures_util::future::try_join_all;
 use slight_capabilities::{
     Deliveries, Inbox, Message, Messaging, QualifiedName, Readiness, ReplyTo, Result, Subscription,
 };
-use tokio::sync::{Semaphore, mpsc};
+use slight_handover::handover;
 
-use self::{group::Group, incoming::Incoming, member::Member};
+use self::{group::Group, member::Member};
 use crate::{
     call::{Call, unique},
     link::{Link, Lost},
@@ -79,14 +78,13 @@ impl Messaging for Topics {
         let stream = self.location.ready().await?;
         let Subscription { topics, group, capacity, visibility } = &subscription;
         let groups = try_join_all(topics.iter().map(|topic| self.made(stream, topic, group))).await?;
-        let room = Arc::new(Semaphore::new((*capacity).clamp(1, Semaphore::MAX_PERMITS)));
         let crowded = groups.len() > *capacity;
-        let (out, items) = mpsc::channel(1);
+        let (outlet, deliveries) = handover(*capacity);
         for group in groups {
-            let (stream, room, out) = (stream.clone(), room.clone(), out.clone());
-            tokio::spawn(Member { stream, group, room, visibility: *visibility, crowded, out }.run());
+            let (stream, outlet) = (stream.clone(), outlet.clone());
+            tokio::spawn(Member { stream, group, visibility: *visibility, crowded, outlet }.run());
         }
-        Ok(Box::pin(Incoming::new(items)))
+        Ok(deliveries)
     }
 
     async fn create_group(&self, topic: &QualifiedName, group: &str) -> Result<()> {

@@ -2,7 +2,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use slight_capabilities::{Delivery, Error, Message, Outcome, Result, retry_wait};
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use slight_handover::{Leased, Room};
+use tokio::time::Instant;
 
 use super::{keys::GroupKeys, scripts};
 use crate::link::{Link, Lost};
@@ -18,21 +19,10 @@ pub(super) struct RedisDelivery {
     /// When the lease is over, by our clock; not before it is by the server's, as far as both run at the same speed.
     pub(super) ends: Instant,
     /// The room that it takes up in the subscription.
-    pub(super) _room: OwnedSemaphorePermit,
+    pub(super) _room: Room,
 }
 
 impl RedisDelivery {
-    /// True when the message may be with somebody else by now.
-    pub(super) fn is_over(&self) -> bool {
-        Instant::now() >= self.ends
-    }
-
-    /// Gives back what nobody has seen, as if it had never been taken.
-    pub(super) async fn give_back(self) {
-        // Where this fails, the lease ends by itself.
-        let _ = self.postpone(Duration::ZERO, "-1").await;
-    }
-
     async fn postpone(&self, by: Duration, counted: &str) -> Result<()> {
         self.run(&scripts::POSTPONE, &[&milliseconds(by), counted]).await
     }
@@ -46,6 +36,19 @@ impl RedisDelivery {
 
     fn lost(&self) -> Error {
         Error::conflict(format!("the lease on a message of topic {:?} has ended", self.keys.topic_name))
+    }
+}
+
+#[async_trait]
+impl Leased for RedisDelivery {
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.ends
+    }
+
+    // As if it had never been taken.
+    async fn give_back(self) {
+        // Where this fails, the lease ends by itself.
+        let _ = self.postpone(Duration::ZERO, "-1").await;
     }
 }
 

@@ -2,7 +2,6 @@ mod alarm;
 mod delivery;
 mod envelope;
 mod inbox;
-mod incoming;
 mod keys;
 mod member;
 mod scripts;
@@ -13,11 +12,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use slight_capabilities::{Deliveries, Inbox, Message, Messaging, QualifiedName, ReplyTo, Result, Subscription};
-use tokio::sync::mpsc;
+use slight_handover::handover;
 
 pub(crate) use self::envelope::MAX_MESSAGE_BYTES;
 use self::{
-    incoming::Incoming,
     keys::{GroupKeys, TopicKeys},
     member::Member,
 };
@@ -64,11 +62,11 @@ impl Messaging for Topics {
     }
 
     async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
-        let group = &subscription.group;
-        let sources = try_join_all(subscription.topics.iter().map(|topic| self.made(topic, group))).await?;
-        let (out, items) = mpsc::channel(1);
-        tokio::spawn(Member::new(self.link.clone(), sources, &subscription, out).run());
-        Ok(Box::pin(Incoming::new(items)))
+        let Subscription { topics, group, capacity, visibility } = &subscription;
+        let sources = try_join_all(topics.iter().map(|topic| self.made(topic, group))).await?;
+        let (outlet, deliveries) = handover(*capacity);
+        tokio::spawn(Member::new(self.link.clone(), sources, *visibility, outlet).run());
+        Ok(deliveries)
     }
 
     async fn create_group(&self, topic: &QualifiedName, group: &str) -> Result<()> {
