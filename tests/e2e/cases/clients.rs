@@ -90,8 +90,34 @@ async fn a_client_that_never_sends_its_body_loses_its_place_at_the_timeout() {
     stream.write_all(b"POST /digest HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\nonly this").await.unwrap();
     let mut response = [0; 12];
     stream.read_exact(&mut response).await.unwrap();
-    assert_eq!(&response, b"HTTP/1.1 500");
+    assert_eq!(&response, b"HTTP/1.1 408");
+    app.wait_for_log("POST /digest was answered with 408: its body did not arrive within limits.timeout").await;
     is_served_in_the_end(&app).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_the_end_of_the_request_reaches_a_client_that_sends_all_of_it_first() {
+    let app = run("misbehave").toml("limits = { body = \"1MiB\" }").start().await;
+    let (large, small) = (vec![b'x'; 20 << 20], vec![b'x'; 1 << 20]);
+    // One is refused by its length, one by what comes, and one the guest does not read.
+    for (head, body, status) in [
+        (format!("POST /digest HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", large.len()), &large, "413"),
+        (
+            format!("POST /digest HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n", large.len()),
+            &large,
+            "413",
+        ),
+        (format!("POST /ok HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", small.len()), &small, "200"),
+    ] {
+        for _ in 0..5 {
+            let mut stream = TcpStream::connect(app.address()).await.unwrap();
+            stream.write_all(head.as_bytes()).await.unwrap();
+            stream.write_all(body).await.unwrap();
+            let mut response = [0; 12];
+            stream.read_exact(&mut response).await.unwrap();
+            assert_eq!(String::from_utf8_lossy(&response), format!("HTTP/1.1 {status}"));
+        }
+    }
 }
 
 #[tokio::test]

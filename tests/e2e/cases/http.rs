@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::Method;
-use slight_e2e::{Connection, Running, collect, empty, full, run};
+use slight_e2e::{Connection, Running, collect, empty, full, pieces, run};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -76,9 +76,36 @@ async fn status_and_headers_of_the_guest_reach_the_client() {
 #[tokio::test]
 async fn a_response_to_head_has_no_body() {
     let app = run("misbehave").start().await;
-    let mut connection = app.connect().await;
-    assert_eq!(connection.fetch(Method::HEAD, "/ok", empty()).await.text(), "");
-    assert_eq!(connection.fetch(Method::GET, "/ok", empty()).await.text(), "ok");
+    for mut connection in [app.connect().await, Connection::http2(app.address()).await] {
+        assert_eq!(connection.fetch(Method::HEAD, "/ok", empty()).await.text(), "");
+        assert_eq!(connection.fetch(Method::HEAD, "/trap", empty()).await.refused(500), "");
+        for status in [204, 304] {
+            let answer = connection.fetch(Method::GET, &format!("/status/{status}"), empty()).await;
+            assert_eq!((answer.status.as_u16(), answer.body_text()), (status, String::new()));
+        }
+        assert_eq!(connection.fetch(Method::GET, "/ok", empty()).await.text(), "ok");
+    }
+}
+
+#[tokio::test]
+async fn a_status_that_ends_no_request_is_a_failure_of_the_component() {
+    let app = run("misbehave").start().await;
+    for status in [100, 101, 103] {
+        app.get(&format!("/status/{status}")).await.refused(500);
+        app.wait_for_log(&format!("GET /status/{status} was answered with 500: the component answered with {status}"))
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_the_guest_does_not_finish_is_in_the_log() {
+    let app = run("misbehave").toml("limits = { body = \"1KiB\" }").start().await;
+    // Not a status at all, so the guest gives up after it has begun.
+    let _ = app.connect().await.try_send(Method::GET, "/status/99", empty()).await;
+    app.wait_for_log("the response to GET /status/99 was cut off: the component did not write it to its end").await;
+    let body = pieces(futures_util::stream::iter([vec![0; 1000], vec![0; 1000]].map(Bytes::from)));
+    let _ = app.connect().await.try_send(Method::POST, "/echo", body).await;
+    app.wait_for_log("limits.body (1024)").await;
 }
 
 #[tokio::test]

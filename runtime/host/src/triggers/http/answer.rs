@@ -52,6 +52,12 @@ pub(crate) fn failed() -> Response<WasiBody> {
     )
 }
 
+/// 408: the guest waited for the request.
+pub(crate) fn too_slow(timeout: std::time::Duration) -> Response<WasiBody> {
+    let text = format!("The body of the request did not arrive within {timeout:?} (limits.timeout).");
+    answer(StatusCode::REQUEST_TIMEOUT, &text)
+}
+
 /// 500: the guest took too long.
 pub(crate) fn timed_out(timeout: std::time::Duration) -> Response<WasiBody> {
     let text = format!("The component gave no response within {timeout:?} (limits.timeout) and was stopped.");

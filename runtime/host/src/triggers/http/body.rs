@@ -51,27 +51,47 @@ where
 ///
 /// It ends with an error if the instance that wrote it was `broken` on the way: wasmtime-wasi-http ends it as if all of
 /// it had been written, and the client must not take that for whole.
-pub(crate) fn response_body(
-    body: WasiBody,
-    limit: u64,
-    request: String,
-    broken: Flag,
-    token: TaskTrackerToken,
-) -> WasiBody {
+pub(crate) fn response_body(body: WasiBody, limit: u64, answering: Answering) -> WasiBody {
     let (exceeded, error) = (Flag::default(), Error::HttpResponseBodySize as fn(_) -> _);
-    let body = Limited { body, left: limit, limit, exceeded: exceeded.clone(), error };
-    Answered { body, request, broken, exceeded, _token: token }.boxed_unsync()
+    Answered { body: Limited { body, left: limit, limit, exceeded, error }, answering }.boxed_unsync()
+}
+
+/// For a response that has none, whatever the guest writes.
+pub(crate) fn without_body(_: WasiBody) -> WasiBody {
+    http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// What is known of the request that a response answers.
+pub(crate) struct Answering {
+    /// For the log.
+    pub request: String,
+    pub broken: Flag,
+    /// Set when the request turns out to be larger than allowed.
+    pub request_exceeded: Flag,
+    /// Says to the connection that a request is being answered.
+    pub _token: TaskTrackerToken,
 }
 
 /// What a guest answers, until it is sent.
 struct Answered {
     body: Limited<WasiBody>,
-    /// Which request it answers, for the log.
-    request: String,
-    broken: Flag,
-    exceeded: Flag,
-    /// Says to the connection that a request is being answered.
-    _token: TaskTrackerToken,
+    answering: Answering,
+}
+
+impl Answered {
+    /// Says why a response ends before its end. Of an instance that fails, its worker tells.
+    fn log_cut(&self, error: &Error) {
+        let (request, limit) = (&self.answering.request, self.body.limit);
+        if self.body.exceeded.get() {
+            tracing::warn!("the response to {request} was cut off: it is larger than limits.body ({limit})");
+        } else if self.answering.request_exceeded.get() {
+            tracing::warn!("the response to {request} was cut off: the request is larger than limits.body ({limit})");
+        } else {
+            tracing::warn!(
+                "the response to {request} was cut off: the component did not write it to its end ({error})"
+            );
+        }
+    }
 }
 
 impl Body for Answered {
@@ -81,12 +101,11 @@ impl Body for Answered {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
         let frame = std::task::ready!(Pin::new(&mut this.body).poll_frame(cx));
-        if frame.is_none() && this.broken.get() {
-            return Poll::Ready(Some(Err(Error::HttpResponseIncomplete)));
-        }
-        if this.exceeded.get() {
-            let limit = this.body.limit;
-            tracing::warn!("the response to {} was cut off: it is larger than limits.body ({limit})", this.request);
+        let broken = this.answering.broken.get();
+        match &frame {
+            None if broken => return Poll::Ready(Some(Err(Error::HttpResponseIncomplete))),
+            Some(Err(error)) if !broken => this.log_cut(error),
+            _ => {}
         }
         Poll::Ready(frame)
     }

@@ -13,6 +13,8 @@ pub(super) enum Ended {
     Drained(Duration),
     /// The time of the invocation is over.
     TimedOut(Duration),
+    /// The time of the invocation is over, and the client had not sent all of the request.
+    Stalled(Duration),
     /// Anything else, in words.
     Failed(String),
 }
@@ -30,11 +32,17 @@ impl Ended {
         }
     }
 
+    /// The same where the guest was waiting for the client.
+    pub fn of_client(self) -> Self {
+        if let Self::TimedOut(timeout) = self { Self::Stalled(timeout) } else { self }
+    }
+
     /// The answer of a request that has none yet, with its line in the log.
     pub fn answer(&self, request: &str) -> Response<WasiBody> {
         let response = match self {
             Self::Drained(_) => answer::stopping(),
             Self::TimedOut(timeout) => answer::timed_out(*timeout),
+            Self::Stalled(timeout) => answer::too_slow(*timeout),
             Self::Failed(_) => answer::failed(),
         };
         self.log(&format!("{request} was answered with {}", response.status().as_u16()));
@@ -49,7 +57,7 @@ impl Ended {
     fn log(&self, what: &str) {
         match self {
             Self::Failed(_) => tracing::error!("{what}: {self}"),
-            Self::Drained(_) | Self::TimedOut(_) => tracing::warn!("{what}: {self}"),
+            Self::Drained(_) | Self::TimedOut(_) | Self::Stalled(_) => tracing::warn!("{what}: {self}"),
         }
     }
 }
@@ -61,6 +69,7 @@ impl fmt::Display for Ended {
                 write!(f, "the host is being stopped, and it did not end within limits.drain-timeout ({limit:?})")
             }
             Self::TimedOut(limit) => write!(f, "it did not end within limits.timeout ({limit:?})"),
+            Self::Stalled(limit) => write!(f, "its body did not arrive within limits.timeout ({limit:?})"),
             Self::Failed(why) => f.write_str(why),
         }
     }

@@ -2,10 +2,12 @@
 
 mod access;
 mod answer;
+mod arrival;
 mod body;
 mod ended;
 mod listener;
 mod server;
+mod transport;
 mod worker;
 
 pub use self::worker::Reuse;

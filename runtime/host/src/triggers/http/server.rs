@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, Request, Response, Version, header, uri::Authority};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, uri::Authority};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -15,7 +15,6 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, oneshot},
 };
-use tokio_io_timeout::TimeoutStream;
 use tokio_util::{
     sync::CancellationToken,
     task::{TaskTracker, task_tracker::TaskTrackerToken},
@@ -28,9 +27,11 @@ use wasmtime_wasi_http::{
 use super::{
     access::Access,
     answer,
-    body::{Flag, request_body, response_body},
+    arrival::Arriving,
+    body::{Answering, Flag, request_body, response_body, without_body},
     ended::Ended,
     listener::{accept, refuse},
+    transport::Transport,
     worker::{Failure, Reuse, Ticket, Workers},
 };
 use crate::{deadlines::Deadline, failure::describe, instances::Instances};
@@ -83,20 +84,17 @@ impl HttpServer {
     }
 
     async fn connection(self, stream: TcpStream, stop: CancellationToken, abandon: CancellationToken) {
-        // Small writes of a response must not wait for the acknowledgement of the last.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!("a connection is served with delay: {error}");
-        }
-        let requests = TaskTracker::new();
+        let (requests, unread) = (TaskTracker::new(), Flag::default());
+        let stream = Transport::new(stream, self.instances.shared.limits.timeout, unread.clone());
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new());
         builder.http2().timer(TokioTimer::new());
-        let service = service_fn(|request| {
+        let service = service_fn(|request: Request<Incoming>| {
             let (server, token) = (self.clone(), requests.token());
+            let request = request.map(|body| Arriving::new(body, unread.clone()));
             async move { Ok::<_, Infallible>(server.respond(request, token).await) }
         });
-        let stream = TokioIo::new(Box::pin(self.timed(stream)));
-        let mut connection = pin!(builder.serve_connection(stream, service));
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = stop.cancelled() => {
@@ -115,28 +113,20 @@ impl HttpServer {
         }
     }
 
-    /// A connection that ends by itself when the client neither reads what it is sent nor sends anything.
-    fn timed(&self, stream: TcpStream) -> TimeoutStream<TcpStream> {
-        /// How long a connection may be idle between requests.
-        const IDLE: Duration = Duration::from_secs(60);
-        let timeout = self.instances.shared.limits.timeout;
-        let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(timeout));
-        // Also while a request is served nothing more may come from the client.
-        stream.set_read_timeout(Some(timeout.saturating_add(IDLE)));
-        stream
-    }
-
-    async fn respond(self, request: Request<Incoming>, token: TaskTrackerToken) -> Response<WasiBody> {
+    async fn respond(self, request: Request<Arriving<Incoming>>, token: TaskTrackerToken) -> Response<WasiBody> {
         let access = Access::begin(&request);
-        let response = self.answer(request, token).await;
+        let bare = is_bare(&request);
+        let mut response = self.answer(request, token).await;
+        if bare(response.status()) {
+            response = response.map(without_body);
+        }
         match access {
             Some(access) => access.with(response),
             None => response,
         }
     }
 
-    async fn answer(self, mut request: Request<Incoming>, token: TaskTrackerToken) -> Response<WasiBody> {
+    async fn answer(self, mut request: Request<Arriving<Incoming>>, token: TaskTrackerToken) -> Response<WasiBody> {
         let (limit, name) = (self.instances.shared.limits.body, name(&request));
         if hyper::body::Body::size_hint(request.body()).lower() > limit {
             return self.too_large(&name);
@@ -149,22 +139,31 @@ impl HttpServer {
         let Ok(permit) = self.instances.admit(&deadline).await else { return self.turn_away(&name) };
         let (exceeded, broken) = (Flag::default(), Flag::default());
         let (waiting, mut ended) = oneshot::channel();
+        let stalled = request.body().stalled();
         let request = request.map(|body| request_body(body, limit, exceeded.clone()));
         let failure = Failure { request: name.clone(), waiting: Mutex::new(Some(waiting)) };
         let ticket = Ticket { deadline: deadline.clone(), broken: broken.clone(), failure, _permit: permit };
         match self.handle(ticket, request, &deadline).await {
             // Whatever the guest makes of a body that it could not read to its end.
             Ok(_) if exceeded.get() => self.too_large(&name),
+            Ok(response) if response.status().is_informational() => {
+                let why = format!("the component answered with {}, which ends no request", response.status().as_u16());
+                Ended::Failed(why).answer(&name)
+            }
             Ok(response) => {
                 // From here on the worker logs its end itself; it may have told us meanwhile.
                 ended.close();
                 if let Ok(ended) = ended.try_recv() {
                     ended.log_cut(&name);
                 }
-                response.map(|body| response_body(body, limit, name, broken, token))
+                let answering = Answering { request: name, broken, request_exceeded: exceeded, _token: token };
+                response.map(|body| response_body(body, limit, answering))
             }
             Err(_) if exceeded.get() => self.too_large(&name),
-            Err(error) => self.find_reason(error, ended, &deadline).await.answer(&name),
+            Err(error) => {
+                let ended = self.find_reason(error, ended, &deadline).await;
+                if stalled.get() { ended.of_client().answer(&name) } else { ended.answer(&name) }
+            }
         }
     }
 
@@ -238,6 +237,12 @@ fn check_host<B>(request: &mut Request<B>) -> bool {
         (None, Some(host), None) => Authority::try_from(host.as_bytes()).is_ok(),
         _ => false,
     }
+}
+
+/// Whether a response with this status goes without a body. HTTP/1.1 leaves it away by itself.
+fn is_bare<B>(request: &Request<B>) -> impl Fn(StatusCode) -> bool + use<B> {
+    let (http2, head) = (request.version() == Version::HTTP_2, request.method() == Method::HEAD);
+    move |status| http2 && (head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED))
 }
 
 /// The request in log lines: without its query, which may hold what should not be logged.

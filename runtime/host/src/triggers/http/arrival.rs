@@ -1,0 +1,74 @@
+//! How far a request has come in.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use http_body::{Body, Frame, SizeHint};
+
+use super::body::Flag;
+
+/// Whether somebody waits for the client to send more of a body.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stalled(Arc<AtomicBool>);
+
+impl Stalled {
+    pub fn get(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// A body as it comes in.
+pub(super) struct Arriving<B> {
+    body: B,
+    stalled: Stalled,
+    ended: bool,
+    unread: Flag,
+}
+
+impl<B> Arriving<B> {
+    /// `unread` is set if it is dropped before its end.
+    pub fn new(body: B, unread: Flag) -> Self {
+        Self { body, stalled: Stalled::default(), ended: false, unread }
+    }
+
+    pub fn stalled(&self) -> Stalled {
+        self.stalled.clone()
+    }
+}
+
+impl<B: Body + Unpin> Body for Arriving<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        self.stalled.0.store(frame.is_pending(), Ordering::Release);
+        self.ended |= matches!(frame, Poll::Ready(None));
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B> Drop for Arriving<B> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.unread.set();
+        }
+    }
+}
