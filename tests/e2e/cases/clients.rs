@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::Method;
 use http_body_util::BodyExt;
-use slight_e2e::{Connection, Running, empty, eventually, run};
+use slight_e2e::{Connection, Running, empty, eventually, full, run};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -59,6 +59,19 @@ async fn a_client_that_leaves_in_the_middle_of_the_response_frees_its_place() {
     assert!(next(&mut answer).await.is_some());
     drop((answer, connection));
     is_served_in_the_end(&app).await;
+}
+
+#[tokio::test]
+async fn a_guest_that_panics_since_its_client_has_left_is_no_error() {
+    let toml = "[blob]\nphotos = \"memory\"";
+    let app = run("photos").toml(toml).env("SLIGHT_LOG", "debug").start().await;
+    let mut connection = app.connect().await;
+    connection.fetch(Method::PUT, "/photos/large", full(vec![0; 20 << 20])).await.text();
+    let mut answer = connection.send(Method::GET, "/photos/large", empty()).await.into_body();
+    assert!(next(&mut answer).await.is_some());
+    drop((answer, connection));
+    app.wait_for_log("the client of GET /photos/large left before the end of its response").await;
+    assert!(!app.log().contains(" ERROR "), "{}", app.log());
 }
 
 #[tokio::test]

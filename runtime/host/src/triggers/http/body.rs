@@ -53,7 +53,7 @@ where
 /// it had been written, and the client must not take that for whole.
 pub(crate) fn response_body(body: WasiBody, limit: u64, answering: Answering) -> WasiBody {
     let (exceeded, error) = (Flag::default(), Error::HttpResponseBodySize as fn(_) -> _);
-    Answered { body: Limited { body, left: limit, limit, exceeded, error }, answering }.boxed_unsync()
+    Answered { body: Limited { body, left: limit, limit, exceeded, error }, answering, ended: false }.boxed_unsync()
 }
 
 /// For a response that has none, whatever the guest writes.
@@ -66,6 +66,8 @@ pub(crate) struct Answering {
     /// For the log.
     pub request: String,
     pub broken: Flag,
+    /// Set when nobody waits for the end of the response.
+    pub left: Flag,
     /// Set when the request turns out to be larger than allowed.
     pub request_exceeded: Flag,
     /// Says to the connection that a request is being answered.
@@ -76,6 +78,15 @@ pub(crate) struct Answering {
 struct Answered {
     body: Limited<WasiBody>,
     answering: Answering,
+    ended: bool,
+}
+
+impl Drop for Answered {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.answering.left.set();
+        }
+    }
 }
 
 impl Answered {
@@ -102,6 +113,7 @@ impl Body for Answered {
         let this = self.get_mut();
         let frame = std::task::ready!(Pin::new(&mut this.body).poll_frame(cx));
         let broken = this.answering.broken.get();
+        this.ended |= !matches!(frame, Some(Ok(_)));
         match &frame {
             None if broken => return Poll::Ready(Some(Err(Error::HttpResponseIncomplete))),
             Some(Err(error)) if !broken => this.log_cut(error),

@@ -137,11 +137,11 @@ impl HttpServer {
         }
         let deadline = self.instances.request_deadline();
         let Ok(permit) = self.instances.admit(&deadline).await else { return self.turn_away(&name) };
-        let (exceeded, broken) = (Flag::default(), Flag::default());
+        let (exceeded, broken, left) = (Flag::default(), Flag::default(), Flag::default());
         let (waiting, mut ended) = oneshot::channel();
         let stalled = request.body().stalled();
         let request = request.map(|body| request_body(body, limit, exceeded.clone()));
-        let failure = Failure { request: name.clone(), waiting: Mutex::new(Some(waiting)) };
+        let failure = Failure { request: name.clone(), waiting: Mutex::new(Some(waiting)), left: left.clone() };
         let ticket = Ticket { deadline: deadline.clone(), broken: broken.clone(), failure, _permit: permit };
         match self.handle(ticket, request, &deadline).await {
             // Whatever the guest makes of a body that it could not read to its end.
@@ -156,7 +156,7 @@ impl HttpServer {
                 if let Ok(ended) = ended.try_recv() {
                     ended.log_cut(&name);
                 }
-                let answering = Answering { request: name, broken, request_exceeded: exceeded, _token: token };
+                let answering = Answering { request: name, broken, left, request_exceeded: exceeded, _token: token };
                 response.map(|body| response_body(body, limit, answering))
             }
             Err(_) if exceeded.get() => self.too_large(&name),

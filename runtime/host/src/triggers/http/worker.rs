@@ -75,6 +75,8 @@ pub(crate) struct Ticket {
 pub(crate) struct Failure {
     pub request: String,
     pub waiting: Mutex<Option<oneshot::Sender<Ended>>>,
+    /// Set when the client did not wait for the end of the response.
+    pub left: Flag,
 }
 
 impl Failure {
@@ -84,8 +86,13 @@ impl Failure {
             Some(waiting) => waiting.send(ended).err(),
             None => Some(ended),
         };
-        if let Some(ended) = untold {
-            ended.log_cut(&self.request);
+        match untold {
+            // Many a guest takes a write that nobody reads for a reason to panic.
+            Some(Ended::Failed(why)) if self.left.get() => {
+                tracing::debug!("the client of {} left before the end of its response: {why}", self.request);
+            }
+            Some(ended) => ended.log_cut(&self.request),
+            None => {}
         }
     }
 }
