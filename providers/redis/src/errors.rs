@@ -12,10 +12,23 @@ pub(crate) fn error(error: RedisError, repeatable: bool) -> Error {
 /// Says why there is no connection. Whatever the reason, no command was sent.
 pub(crate) fn not_connected(address: &str, encrypted: bool, error: RedisError) -> Error {
     let late = if error.is_timeout() { ": no answer in time" } else { "" };
+    let said = said(&error);
     let described = match classify(&error, true) {
-        (ErrorKind::Unavailable, _) if encrypted && said(&error).contains("certificate") => Error::unavailable(
-            format!("the certificate of Redis at {address} is not trusted; name the one to trust with \"ca-file\""),
-        ),
+        (ErrorKind::Unavailable, _) if encrypted && said.contains("CertificateRequired") => {
+            Error::unavailable(format!(
+                "Redis at {address} asks for a certificate, and none can be set here; set its tls-auth-clients to no"
+            ))
+        }
+        (ErrorKind::Unavailable, _) if encrypted && is_invalid(&said) => Error::unavailable(format!(
+            "the certificate of Redis at {address} is not valid for this name or at this time"
+        )),
+        (ErrorKind::Unavailable, _) if encrypted && said.contains("certificate") => Error::unavailable(format!(
+            "the certificate of Redis at {address} is not trusted; name the one to trust with \"ca-file\""
+        )),
+        // What the client says quotes the bytes, in several lines.
+        (ErrorKind::Unavailable, _) if error.kind() == Kind::Parse => {
+            return Error::unavailable(format!("what answers at {address} does not speak Redis; correct the url"));
+        }
         // A server that waits for a command waits on where a handshake begins.
         (ErrorKind::Unavailable | ErrorKind::Timeout, _) if encrypted && !error.is_connection_refusal() => {
             Error::unavailable(format!(
@@ -28,7 +41,17 @@ pub(crate) fn not_connected(address: &str, encrypted: bool, error: RedisError) -
         }
         (kind, message) => Error::new(kind, format!("{message} (Redis at {address})")),
     };
-    described.with_source(said(&error))
+    described.with_source(said)
+}
+
+/// Whether TLS has found a certificate good but for its name or its time.
+fn is_invalid(said: &str) -> bool {
+    said.contains("certificate not valid") || said.contains("certificate expired")
+}
+
+/// The server is a node of a cluster, and the settings do not say so.
+pub(crate) fn part_of_a_cluster(address: &str) -> Error {
+    Error::invalid(format!("Redis at {address} is a node of a cluster; set `cluster = true`"))
 }
 
 /// What the client or the server said, for the log: without the names of the client's types in it.
@@ -73,6 +96,8 @@ const NO_LOGIN: (ErrorKind, &str) =
 const FORBIDDEN: (ErrorKind, &str) = (ErrorKind::Denied, "the user may not do this in Redis; see to its ACL");
 const NO_DATABASE: (ErrorKind, &str) =
     (ErrorKind::Invalid, "Redis has no database of this number; it is what follows the last slash of the url");
+const NO_CLUSTER: (ErrorKind, &str) =
+    (ErrorKind::Invalid, "Redis is not part of a cluster; leave `cluster` out of the settings");
 const NOT_READY: (ErrorKind, &str) = (ErrorKind::Unavailable, "Redis is starting, failing over or busy");
 
 fn server(kind: ServerErrorKind, detail: &str) -> (ErrorKind, &'static str) {
@@ -87,6 +112,7 @@ fn server(kind: ServerErrorKind, detail: &str) -> (ErrorKind, &'static str) {
             (ErrorKind::Unavailable, "Redis is part of a cluster that is changing, or `cluster = true` is missing")
         }
         _ if detail.contains("DB index") => NO_DATABASE,
+        _ if detail.contains("cluster support disabled") => NO_CLUSTER,
         _ if detail.contains("max number of clients") => (ErrorKind::Unavailable, "Redis has too many clients"),
         _ => (ErrorKind::Other, "Redis refused the command"),
     }

@@ -55,8 +55,22 @@ impl Link {
         matches!(self.backend, Backend::Cluster(_))
     }
 
+    /// Asks whether the server answers, and in the same round trip whether it is as the settings say: a node of a cluster
+    /// answers here as any server does, and sends all who ask for keys elsewhere.
     pub(crate) async fn ping(&self) -> Result<()> {
-        self.run(&redis::cmd("PING"), Lost::SendAgain).await
+        if self.is_cluster() {
+            return self.run(&redis::cmd("PING"), Lost::SendAgain).await;
+        }
+        let mut commands = redis::pipe();
+        commands.cmd("PING").cmd("INFO").arg("cluster");
+        let mut answers = self.read_at(None, &commands).await?.into_iter().map(Value::extract_error);
+        answers.next().transpose().map_err(|error| errors::error(error, true))?;
+        // Who may not ask, or has no answer, is not kept from going on.
+        let about: String = answers.next().and_then(|answer| from_redis_value(answer.ok()?).ok()).unwrap_or_default();
+        match about.contains("cluster_enabled:1") {
+            true => Err(errors::part_of_a_cluster(&self.target.address())),
+            false => Ok(()),
+        }
     }
 
     /// Runs a command.

@@ -4,6 +4,7 @@ use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError,
     RedisResult, TlsCertificates, aio::MultiplexedConnection, cluster::ClusterClient, io::tcp::TcpSettings,
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 use slight_capabilities::{Error, Result};
 
 use crate::{errors, settings::Settings};
@@ -111,5 +112,11 @@ fn certificates(settings: &Settings, encrypted: bool) -> Result<Option<TlsCertif
     let pem = fs::read(path).map_err(|error| {
         Error::invalid(format!("the ca-file {} cannot be read: {error}", path.display())).with_source(error)
     })?;
+    if !CertificateDer::pem_slice_iter(&pem).any(|certificate| certificate.is_ok()) {
+        return Err(Error::invalid(format!(
+            "the ca-file {} holds no certificate; it must be a PEM file with those to trust",
+            path.display()
+        )));
+    }
     Ok(Some(TlsCertificates { client_tls: None, root_cert: Some(pem) }))
 }

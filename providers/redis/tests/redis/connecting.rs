@@ -3,7 +3,7 @@ use std::{error::Error as _, net::TcpListener, time::Instant};
 use serde_json::json;
 use slight_capabilities::{Capability, Error, ErrorKind};
 use slight_provider_redis::kind;
-use slight_services::{DEADLINE, free_port};
+use slight_services::{DEADLINE, NATS, free_port, present, shared_url};
 
 use crate::support::{bucket, connect, eventually, provider, server};
 
@@ -118,4 +118,43 @@ async fn connections_of_subscriptions_and_inboxes_close_with_them() {
     eventually("the member's connection", async || clients().await > before).await;
     drop((member, inbox));
     eventually("the end of the connections", async || clients().await == before).await;
+}
+
+#[tokio::test]
+async fn a_node_of_a_cluster_asks_for_the_setting_that_says_so() {
+    let Some(server) = server(&["--cluster-enabled", "yes"]) else { return };
+    let eager = kind().connect(json!({ "url": server.url() })).await.err().unwrap();
+    let lazy = provider(json!({ "url": server.url(), "connect": "lazy" })).await;
+    for error in [eager, lazy.ping().await.unwrap_err(), lazy.inspect(Capability::KeyValue).await.unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        assert!(error.message().contains("cluster = true"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_single_server_asks_for_the_setting_that_says_so() {
+    let Some(server) = server(&[]) else { return };
+    let error = kind().connect(json!({ "url": server.url(), "cluster": true })).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    assert!(error.message().contains("`cluster`"), "{error}");
+    is_plainly_said(&error);
+}
+
+#[tokio::test]
+async fn a_user_that_may_not_ask_about_the_server_is_let_in() {
+    let Some(server) = server(&[]) else { return };
+    let mut user = redis::cmd("ACL");
+    user.arg(&["SETUSER", "me", "on", ">hunter2", "~*", "&*", "+@all", "-info"]);
+    user.exec_async(&mut crate::support::redis(&server).await).await.unwrap();
+    let settings = json!({ "url": server.url(), "username": "me", "password": "hunter2" });
+    bucket(&*provider(settings).await).await.set("key", "value".into()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_redis_is_told() {
+    let Some(nats) = present(shared_url(&NATS)) else { return };
+    let url = nats.replace("nats://", "redis://");
+    let error = kind().connect(json!({ "url": url })).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(error.message().contains("does not speak Redis") && error.source().is_none(), "{error:?}");
 }

@@ -9,7 +9,11 @@ fn it_is_offered_for_key_value_and_messaging() {
 
 #[tokio::test]
 async fn settings_that_cannot_be_used_are_refused_without_showing_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("hunter.pem");
+    std::fs::write(&key, rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
     let refused = [
+        (json!({ "url": "rediss://127.0.0.1", "ca-file": key }), "holds no certificate"),
         (json!({ "url": "http://hunter2@127.0.0.1" }), "redis://host:port/database"),
         (json!({ "url": "redis://127.0.0.1", "key-value": { "location": "a:b" } }), "key-value.location"),
         (json!({ "url": "redis://127.0.0.1", "messaging": { "location": "" } }), "messaging.location"),
