@@ -2,6 +2,8 @@
 //!
 //! What they said goes into the log alone: it may name subjects, users and addresses.
 
+use std::error::Error as _;
+
 use async_nats::{ConnectError, ConnectErrorKind, jetstream};
 use slight_capabilities::{Error, ErrorKind};
 
@@ -25,6 +27,7 @@ pub(crate) fn not_connected(address: &str, refused: bool) -> Error {
 
 /// Says why the first connection failed.
 pub(crate) fn not_made(address: &str, error: ConnectError) -> Error {
+    let said = error.source().map(ToString::to_string).unwrap_or_default();
     let described = match error.kind() {
         ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => not_connected(address, true),
         ConnectErrorKind::Tls => Error::unavailable(format!(
@@ -33,9 +36,32 @@ pub(crate) fn not_made(address: &str, error: ConnectError) -> Error {
         ConnectErrorKind::TimedOut => {
             Error::unavailable(format!("NATS at {address} cannot be reached: no answer in time"))
         }
+        ConnectErrorKind::Io => match tls(address, &said) {
+            Some(sentence) => Error::unavailable(sentence),
+            None => not_connected(address, false),
+        },
         _ => not_connected(address, false),
     };
     described.with_source(error)
+}
+
+/// What a failure of TLS asks for, which the client takes for one of the network.
+fn tls(address: &str, said: &str) -> Option<String> {
+    let is_alert = said.starts_with("received fatal alert");
+    if is_alert && said.ends_with("CertificateRequired") {
+        let hint = "name one with \"certificate-file\" and its key with \"key-file\"";
+        Some(format!("NATS at {address} asks for a certificate; {hint}"))
+    } else if is_alert && (said.contains("Certificate") || said.ends_with("UnknownCA")) {
+        let hint = "check \"certificate-file\", and whom the server trusts";
+        Some(format!("NATS at {address} does not accept the certificate that is shown to it; {hint}"))
+    } else if said.contains("certificate not valid") || said.contains("certificate expired") {
+        Some(format!("the certificate of NATS at {address} is not valid for this name or at this time"))
+    } else if said.contains("peer certificate") {
+        let hint = "name the one to trust with \"ca-file\"";
+        Some(format!("the certificate of NATS at {address} is not trusted; {hint}"))
+    } else {
+        None
+    }
 }
 
 /// The answer can come no more.

@@ -1,6 +1,9 @@
 use std::{fs, path::Path, time::Duration};
 
-use async_nats::{ConnectOptions, ServerAddr};
+use async_nats::{
+    ConnectOptions, ServerAddr,
+    rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
 use slight_capabilities::{Error, Result};
 
 use crate::settings::Settings;
@@ -128,15 +131,27 @@ fn percent_decoded(text: &str) -> Option<String> {
 
 fn encryption(settings: &Settings, mut options: ConnectOptions) -> Result<ConnectOptions> {
     if let Some(path) = &settings.ca_file {
-        read("ca-file", path)?;
+        read_certificate("ca-file", path)?;
         options = options.add_root_certificates(path.clone()).require_tls(true);
     }
     if let (Some(certificate), Some(key)) = (&settings.certificate_file, &settings.key_file) {
-        read("certificate-file", certificate)?;
-        read("key-file", key)?;
+        read_certificate("certificate-file", certificate)?;
+        PrivateKeyDer::from_pem_slice(&read("key-file", key)?).map_err(|_| without("key-file", key, "private key"))?;
         options = options.add_client_certificate(certificate.clone(), key.clone()).require_tls(true);
     }
     Ok(options)
+}
+
+/// Checks that a file holds a certificate: the client takes one without for an empty list.
+fn read_certificate(setting: &str, path: &Path) -> Result<()> {
+    let pem = read(setting, path)?;
+    let found = CertificateDer::pem_slice_iter(&pem).any(|certificate| certificate.is_ok());
+    if found { Ok(()) } else { Err(without(setting, path, "certificate")) }
+}
+
+/// Not with a cause: that may quote the file.
+fn without(setting: &str, path: &Path, what: &str) -> Error {
+    Error::invalid(format!("the {setting} {} holds no {what}; it must be a PEM file with one", path.display()))
 }
 
 fn read(setting: &str, path: &Path) -> Result<Vec<u8>> {

@@ -7,11 +7,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use slight_capabilities::{
     Bucket, Cursor, Entry, Error, ErrorKind, Page, Result, Version, add_to_counter, decode_name, encode_name,
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::counters::{Turns, jitter};
 use crate::{
     call::Call,
+    errors,
     link::Lost,
     listing::{self, Listing},
     location::Location,
@@ -63,19 +64,21 @@ impl NatsBucket {
         self.location.note(stream.publish(&call, lost).await).map(drop)
     }
 
-    async fn increment_once(&self, key: &str, delta: i64) -> Result<i64> {
-        let (sequence, value) = self.read(key).await?;
-        let sum = add_to_counter(key, value.as_deref(), delta)?;
-        self.write(key, sum.to_string().into(), Some(sequence)).await?;
-        Ok(sum)
-    }
-
-    async fn increment_in_turn(&self, key: &str, delta: i64) -> Result<i64> {
-        let _turn = self.turns.wait(&self.subject(key)).await;
+    /// Takes turns with the increments of this process, and races those of others.
+    async fn increment_by(&self, deadline: Instant, key: &str, delta: i64) -> Result<i64> {
+        let turn = timeout_at(deadline, self.turns.wait(&self.subject(key))).await;
+        let _turn = turn.map_err(|_| kept_waiting(key))?;
         for lost in 0.. {
-            match self.increment_once(key, delta).await {
+            let read = timeout_at(deadline, self.read(key)).await.unwrap_or_else(|_| Err(errors::late()));
+            let (sequence, value) = read.map_err(|error| match error.kind() {
+                ErrorKind::Timeout => unread(key, lost).with_source(error),
+                _ => error,
+            })?;
+            let sum = add_to_counter(key, value.as_deref(), delta)?;
+            let writing = self.write(key, sum.to_string().into(), Some(sequence));
+            match timeout_at(deadline, writing).await.unwrap_or_else(|_| Err(errors::late())) {
                 Err(error) if error.kind() == ErrorKind::Conflict => sleep(jitter(lost)).await,
-                result => return result,
+                result => return result.map(|()| sum),
             }
         }
         Err(Error::other("the counter was tried too often"))
@@ -83,6 +86,23 @@ impl NatsBucket {
 
     fn key(&self, subject: &str) -> Option<String> {
         decode_name(subject.strip_prefix(&self.prefix)?)
+    }
+}
+
+/// An increment whose turn did not come: nothing was sent.
+fn kept_waiting(key: &str) -> Error {
+    Error::unavailable(format!(
+        "the counter {key:?} was not incremented: those of this process that came first took all the time"
+    ))
+}
+
+/// An increment that could not read the counter in time, after so many lost races: nothing was changed.
+fn unread(key: &str, lost: u32) -> Error {
+    match lost {
+        0 => Error::unavailable(format!("the counter {key:?} was not incremented: NATS did not answer in time")),
+        _ => Error::timeout(format!(
+            "the counter {key:?} was not incremented in time: others have changed it {lost} times meanwhile"
+        )),
     }
 }
 
@@ -140,13 +160,7 @@ impl Bucket for NatsBucket {
     }
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64> {
-        let incremented = timeout(RESPONSE, self.increment_in_turn(key, delta)).await;
-        incremented.unwrap_or_else(|_| {
-            Err(Error::timeout(format!(
-                "the counter {key:?} was not incremented in time, since others change it all the time; whether it was \
-                 is unknown"
-            )))
-        })
+        self.increment_by(Instant::now() + RESPONSE, key, delta).await
     }
 
     async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>> {

@@ -40,9 +40,16 @@ async fn tls_takes_the_authority_it_is_told_and_no_other() {
         assert!(bucket.exists("key").await.unwrap());
         let error = kind().connect(json!({ "url": url, "ca-file": path("other.pem") })).await.err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert!(error.message().contains("not trusted") && error.message().contains("\"ca-file\""), "{error}");
     }
     let url = format!("tls://localhost:{}", server.port());
-    assert_eq!(kind().connect(json!({ "url": url })).await.err().unwrap().kind(), ErrorKind::Unavailable);
+    let error = kind().connect(json!({ "url": url })).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.message().contains("not trusted") && error.message().contains("\"ca-file\""), "{error}");
+    // Trusted, and for another name.
+    let url = format!("tls://127.0.0.1:{}", server.port());
+    let error = kind().connect(json!({ "url": url, "ca-file": path("server.pem") })).await.err().unwrap();
+    assert!(error.message().contains("not valid") && !error.message().contains("ca-file"), "{error}");
 }
 
 #[tokio::test]
@@ -61,6 +68,32 @@ async fn a_certificate_of_the_client_is_asked_for_and_shown() {
         })
     };
     provider(shows("client")).await.prepare(Capability::KeyValue).await.unwrap();
-    let error = kind().connect(shows("stranger")).await.err().unwrap();
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    let none = json!({ "url": format!("tls://localhost:{}", server.port()), "ca-file": path("server.pem") });
+    for (settings, said) in [(none, "asks for a certificate"), (shows("stranger"), "does not accept the certificate")] {
+        let error = kind().connect(settings).await.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert!(
+            error.message().contains(said) && error.message().contains("\"certificate-file\""),
+            "{error} {error:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn files_without_what_they_are_for_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    certificate(folder.path(), "good");
+    let (good, key) = (path("good.pem"), path("good.key"));
+    for (settings, said) in [
+        (json!({ "ca-file": key }), "ca-file"),
+        (json!({ "certificate-file": key, "key-file": key }), "certificate-file"),
+        (json!({ "certificate-file": good, "key-file": good }), "key-file"),
+    ] {
+        let mut settings = settings;
+        settings["url"] = "tls://127.0.0.1".into();
+        let error = kind().connect(settings).await.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        assert!(error.message().contains(&format!("the {said} ")) && error.message().contains("holds no"), "{error}");
+    }
 }

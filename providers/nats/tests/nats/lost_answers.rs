@@ -96,3 +96,20 @@ async fn an_upload_that_loses_an_answer_shows_nothing_and_leaves_a_mark_for_the_
     let mark = stream.get_raw_message(1).await.unwrap();
     assert!(mark.subject.starts_with("$O.slight-blob_container.U."), "{}", mark.subject);
 }
+
+#[tokio::test]
+async fn increments_that_nobody_answers_changed_nothing_and_blame_nobody_else() {
+    let Some(server) = server(&[]) else { return };
+    let network = Network::before(&server).await;
+    let bucket = bucket(&*connect(&network.url).await).await;
+    bucket.increment("counter", 1).await.unwrap();
+    network.be_silent(true);
+    // The first asks for the counter, and the second waits for the first.
+    let (first, second) = tokio::join!(bucket.increment("counter", 1), bucket.increment("counter", 1));
+    for error in [first.unwrap_err(), second.unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert!(error.message().contains("was not incremented") && !error.message().contains("others"), "{error}");
+    }
+    let direct = crate::support::bucket(&*connect(&server.url()).await).await;
+    assert_eq!(direct.increment("counter", 0).await.unwrap(), 1);
+}
