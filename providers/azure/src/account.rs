@@ -95,10 +95,8 @@ fn with_identity(identity: Identity, client_id: Option<String>) -> Result<Arc<dy
         }
         Identity::AzureCli => AzureCliCredential::new(None).map(|credential| credential as Arc<dyn TokenCredential>),
     };
-    credential.map_err(|error| {
-        Error::invalid("the identity cannot be used here; the log says what is missing")
-            .with_source(errors::described(&error))
-    })
+    credential
+        .map_err(|error| Error::invalid("the identity cannot be used here").with_source(errors::described(&error)))
 }
 
 /// Reads a URL, which may hold a signature already.

@@ -1,6 +1,7 @@
-use std::error::Error as _;
+use std::{error::Error as _, iter::successors};
 
-use azure_core::error::ErrorKind as Cause;
+use azure_core::{error::ErrorKind as Cause, xml};
+use serde::Deserialize;
 use slight_capabilities::{Error, ErrorKind};
 
 use crate::attempts::Lost;
@@ -112,7 +113,7 @@ impl Failure {
                 (ErrorKind::Unavailable, "the storage account cannot be reached".to_owned())
             }
             (0, _) if self.is(&Cause::Credential) => {
-                (ErrorKind::Denied, "there is no token for the identity; the log says what was tried".to_owned())
+                (ErrorKind::Denied, "there is no token for the identity".to_owned())
             }
             (0, _) => (ErrorKind::Other, "Azure answered in a way that was not understood".to_owned()),
             _ => (ErrorKind::Other, format!("Azure refused the request{}", named(code))),
@@ -139,15 +140,33 @@ fn named(code: &str) -> String {
     if known { format!(" ({code})") } else { String::new() }
 }
 
-/// What the SDK says, with its causes, for the log. URLs lose their parameters: a signature may be among them.
+/// What the body of a refusal says.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Refusal {
+    code: String,
+    message: String,
+}
+
+/// What Azure or the SDK says, with its causes, for the log: in one line. URLs lose their parameters: a signature may be
+/// among them.
 pub(crate) fn described(error: &azure_core::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
+    let mut text = refusal(error).unwrap_or_else(|| error.to_string());
+    for cause in successors(error.source(), |&cause| cause.source()).map(ToString::to_string) {
+        // Most say again what is in the text already.
+        if !text.contains(&cause) {
+            text.push_str(&format!(": {cause}"));
+        }
     }
-    without_parameters(&text).chars().take(SHOWN).collect()
+    let words: Vec<_> = text.split_whitespace().collect();
+    without_parameters(&words.join(" ")).chars().take(SHOWN).collect()
+}
+
+/// The status, the code and the first line of the message: what follows it names the request alone.
+fn refusal(error: &azure_core::Error) -> Option<String> {
+    let Cause::HttpResponse { status, raw_response: Some(response), .. } = error.kind() else { return None };
+    let Refusal { code, message } = xml::from_xml(response.body()).ok()?;
+    Some(format!("{} {code}: {}", u16::from(*status), message.lines().next().unwrap_or_default()))
 }
 
 fn without_parameters(text: &str) -> String {
@@ -175,5 +194,17 @@ mod tests {
     fn parameters_of_urls_are_not_kept() {
         let text = "error sending request for url (https://a.example/c/b?sv=1&sig=secret%3D) after 1 ms";
         assert_eq!(without_parameters(text), "error sending request for url (https://a.example/c/b) after 1 ms");
+    }
+    #[test]
+    fn a_missing_token_is_told_in_one_line_and_once() {
+        let cause = azure_core::Error::with_message(Cause::Other, "ERROR: sign in\nwith az login\n");
+        let said = format!("AzureCliCredential failed. {cause}\nTo troubleshoot, visit https://a.example/");
+        let failure = Failure::of(azure_core::Error::with_error(Cause::Credential, cause, said), Lost::Report, false);
+        let error = failure.into_error("container");
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Denied, "there is no token for the identity"));
+        assert_eq!(
+            error.source().unwrap().to_string(),
+            "AzureCliCredential failed. ERROR: sign in with az login To troubleshoot, visit https://a.example/"
+        );
     }
 }

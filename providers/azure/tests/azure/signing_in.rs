@@ -26,6 +26,9 @@ async fn a_wrong_key_is_told_and_not_shown() {
         assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
         assert!(error.message().contains("the key or the signature is wrong"), "{error}");
         assert!(!told(&error).contains(wrong), "{}", told(&error));
+        let said = error.source().unwrap().to_string();
+        assert!(said.starts_with("403 AuthorizationFailure: Server failed to authenticate the request."), "{said}");
+        assert!(!said.contains(['\n', '<']), "{said}");
     }
     assert_eq!(provider.ping().await.unwrap_err().kind(), ErrorKind::Denied);
 }
