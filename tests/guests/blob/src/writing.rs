@@ -21,7 +21,7 @@ pub fn generate(container: &str, object: &str, request: &Request) -> Result<Answ
     write(container, object, request, |out| {
         let (mut buffer, mut offset) = (vec![0; CHUNK], 0);
         while offset < length {
-            let chunk = &mut buffer[..CHUNK.min((length - offset) as usize)];
+            let chunk = &mut buffer[..(CHUNK as u64).min(length - offset) as usize];
             fill(chunk, offset);
             digest.update(chunk);
             write_all(out, chunk)?;

@@ -100,7 +100,7 @@ fn big(length: u64) -> Answer {
     Answer::stream(move |out| {
         let (mut buffer, mut offset) = (vec![0; 64 * 1024], 0);
         while offset < length {
-            let chunk = buffer.len().min((length - offset) as usize);
+            let chunk = (buffer.len() as u64).min(length - offset) as usize;
             fill(&mut buffer[..chunk], offset);
             out.write(&buffer[..chunk])?;
             offset += chunk as u64;
