@@ -116,10 +116,20 @@ fn check_table(node: &Node, table: &Table, schema: &Json, root: &Json, place: &P
     }
 }
 
+/// True when a value is of a type that the schema, or one of its alternatives, allows.
+fn takes(schema: &Json, root: &Json, node: &Node) -> bool {
+    let schema = shape::follow(schema, root);
+    let alternatives = shape::alternatives(schema);
+    let fits = |branch: &&Json| shape::takes_type(shape::follow(branch, root), node);
+    shape::takes_type(schema, node) && (alternatives.is_empty() || alternatives.iter().any(fits))
+}
+
 /// A key that `properties` does not list.
 fn check_other_key(entry: &Entry, schema: &Json, root: &Json, place: &Place, findings: &mut Findings) {
     let mut known = shape::keys(schema, root);
     match (schema.get("additionalProperties"), schema.get("unevaluatedProperties")) {
+        // What is of no type that any name may have is a mistyped key.
+        (Some(others), _) if nearest::nearest(&entry.key, &known).is_some() && !takes(others, root, &entry.node) => {}
         (Some(others @ Json::Object(_)), _) => {
             return check(&entry.node, others, root, &place.key(&entry.key), findings);
         }

@@ -58,6 +58,8 @@ pub(crate) fn is_only_references(text: &str) -> bool {
 
 fn insert(body: &str, source: &Source<'_>) -> Result<String, String> {
     match body.split_once(':') {
+        Some(("env", "")) => Err(r#"the name of the variable is missing; a reference is "${env:NAME}""#.to_owned()),
+        Some(("file", "")) => Err(r#"the path of the file is missing; a reference is "${file:PATH}""#.to_owned()),
         Some(("env", name)) => variable(name, source),
         Some(("file", path)) => file(path, source),
         _ => Err(r#"a reference is "${env:NAME}" or "${file:PATH}"; a literal "${" is written "$${""#.to_owned()),
@@ -128,6 +130,14 @@ mod tests {
         let unresolved = resolve_with("${env:UNSET}-${nev:X}-${env:", &shout).unwrap_err();
         let references: Vec<_> = unresolved.iter().map(|one| one.reference.as_str()).collect();
         assert_eq!(references, ["${env:UNSET}", "${nev:X}", "${env:"]);
+    }
+
+    #[test]
+    fn a_reference_to_nothing_says_what_is_missing() {
+        for (reference, missing) in [("${env:}", "the name of the variable"), ("${file:}", "the path of the file")] {
+            let unresolved = resolve_with(reference, &shout).unwrap_err();
+            assert!(unresolved[0].sentence.starts_with(&format!("{missing} is missing")), "{unresolved:?}");
+        }
     }
 
     #[test]

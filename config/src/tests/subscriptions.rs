@@ -79,6 +79,14 @@ fn the_dead_letter_topic_is_another_topic_with_a_legal_name() {
 }
 
 #[test]
+fn a_list_under_a_similar_key_is_a_mistyped_one() {
+    let text = file(&["topics = ['a']\ngroup = 'g'"]).replace("subscriptions", "subscription");
+    let sentence = r#"3:13: unknown key "subscription" in [messaging]; did you mean "subscriptions"?"#;
+    assert_eq!(mistake(&text), sentence);
+    good("messaging.subscription = 'memory'");
+}
+
+#[test]
 fn subscriptions_are_no_client() {
     assert!(mistake("messaging.subscriptions = 'memory'").ends_with("must be a list, not a string"));
     assert!(good(&file(&[])).messaging.find("subscriptions").is_none());

@@ -69,6 +69,14 @@ async fn a_secret_is_never_shown_wherever_it_is_wrong() {
 }
 
 #[tokio::test]
+async fn a_reference_without_a_name_is_told() {
+    let error = run("kv").toml("[component]\nconfig = { a = \"${env:}\", b = \"${file:}\" }").refusal().await;
+    for part in ["the name of the variable is missing", "the path of the file is missing"] {
+        assert!(error.contains(part), "{part:?} is missing in\n{error}");
+    }
+}
+
+#[tokio::test]
 async fn check_finds_the_same_mistakes() {
     let toml = "[limits]\nmemroy = \"1MiB\"\n";
     let (run, check) = (run("kv").toml(toml).refusal().await, check("kv").toml(toml).refusal().await);
