@@ -1,5 +1,7 @@
 //! wasi:logging, into the log of the host.
 
+use std::borrow::Cow;
+
 use wasmtime::Result;
 
 use crate::{
@@ -7,16 +9,43 @@ use crate::{
     state::State,
 };
 
+/// What one call may write into the log, of the message and of the context each.
+const MOST: usize = 64 * 1024;
+
 impl Host for State {
     async fn log(&mut self, level: Level, context: String, message: String) -> Result<()> {
+        let (context, message) = (shortened(&context), shortened(&message));
         match level {
-            Level::Trace => tracing::trace!(target: "guest", context, "{message}"),
-            Level::Debug => tracing::debug!(target: "guest", context, "{message}"),
-            Level::Info => tracing::info!(target: "guest", context, "{message}"),
-            Level::Warn => tracing::warn!(target: "guest", context, "{message}"),
-            Level::Error => tracing::error!(target: "guest", context, "{message}"),
-            Level::Critical => tracing::error!(target: "guest", context, critical = true, "{message}"),
+            Level::Trace => tracing::trace!(target: "guest", context = &*context, "{message}"),
+            Level::Debug => tracing::debug!(target: "guest", context = &*context, "{message}"),
+            Level::Info => tracing::info!(target: "guest", context = &*context, "{message}"),
+            Level::Warn => tracing::warn!(target: "guest", context = &*context, "{message}"),
+            Level::Error => tracing::error!(target: "guest", context = &*context, "{message}"),
+            Level::Critical => tracing::error!(target: "guest", context = &*context, critical = true, "{message}"),
         }
         Ok(())
+    }
+}
+
+/// A text of at most [`MOST`] bytes, and how much is left out.
+fn shortened(text: &str) -> Cow<'_, str> {
+    let (shown, rest) = text.split_at(text.floor_char_boundary(MOST));
+    match rest.len() {
+        0 => shown.into(),
+        left_out => format!("{shown} […{left_out} more bytes are left out]").into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(shortened("short"), "short");
+        let whole = "x".repeat(MOST);
+        assert_eq!(shortened(&whole), whole);
+        let long = format!("{}äöü", "x".repeat(MOST - 1));
+        assert_eq!(shortened(&long), format!("{} […6 more bytes are left out]", "x".repeat(MOST - 1)));
     }
 }

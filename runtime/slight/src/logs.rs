@@ -13,8 +13,8 @@ const VARIABLE: &str = "SLIGHT_LOG";
 /// What is logged unless the variable says otherwise: what concerns an operator, and what guests log.
 const DEFAULT: &str = "warn,slight=info,slight_runtime=info,guest=info";
 
-/// What this module logs shows whatever the variable says: it is about the variable.
-const ALWAYS: &str = "slight::logs=warn";
+/// What shows whatever the variable says: what is wrong with the variable, and why the command failed.
+const ALWAYS: &str = "slight::logs=warn,slight::output=warn";
 
 /// Starts the log on stderr.
 pub fn start(format: LogFormat) {
@@ -23,7 +23,7 @@ pub fn start(format: LogFormat) {
     let directives = if directives.is_empty() { DEFAULT.to_owned() } else { directives };
     let log = fmt().with_env_filter(EnvFilter::new(format!("{directives},{ALWAYS}")));
     match format {
-        LogFormat::Text => log.with_writer(|| Indented(stderr())).with_ansi(colours()).init(),
+        LogFormat::Text => log.with_writer(|| Plain(stderr())).with_ansi(colours()).init(),
         LogFormat::Json => log.with_writer(stderr).json().flatten_event(true).init(),
     }
     for mistake in mistakes {
@@ -50,19 +50,26 @@ fn colours() -> bool {
     stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Indents every line of an entry but the first: a guest that logs a line break must not be able to write what looks
-/// like an entry of the host's. Each entry comes in one write.
-struct Indented<W>(W);
+/// Indents every line of an entry but the first, and escapes what moves the cursor of a terminal: a guest must not be
+/// able to write what looks like an entry of the host's. Each entry comes in one write.
+///
+/// Escape sequences are left alone: those of guests the log has escaped by now, and the colours are its own.
+struct Plain<W>(W);
 
-impl<W: Write> Write for Indented<W> {
+impl<W: Write> Write for Plain<W> {
     fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
-        const INDENT: &[u8] = b"\n    ";
-        let (text, end) = match entry.split_last() {
-            Some((b'\n', text)) => (text, &b"\n"[..]),
-            _ => (entry, &b""[..]),
-        };
-        let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
-        self.0.write_all(&[&lines.join(INDENT), end].concat())?;
+        let text = entry.strip_suffix(b"\n").unwrap_or(entry);
+        let mut plain = Vec::with_capacity(entry.len());
+        for byte in text {
+            match byte {
+                b'\n' => plain.extend_from_slice(b"\n    "),
+                b'\t' | b'\x1b' => plain.push(*byte),
+                byte if byte.is_ascii_control() => plain.extend(byte.escape_ascii()),
+                byte => plain.push(*byte),
+            }
+        }
+        plain.extend_from_slice(entry.get(text.len()..).unwrap_or_default());
+        self.0.write_all(&plain)?;
         Ok(entry.len())
     }
 
@@ -87,9 +94,16 @@ mod tests {
 
     #[test]
     fn only_the_first_line_of_an_entry_begins_at_the_margin() {
-        let mut out = Indented(Vec::new());
+        let mut out = Plain(Vec::new());
         out.write_all(b"one\ntwo\nthree\n").unwrap();
         out.write_all(b"four\n").unwrap();
         assert_eq!(out.0, b"one\n    two\n    three\nfour\n");
+    }
+
+    #[test]
+    fn control_characters_are_escaped_but_for_colours_and_tabs() {
+        let mut out = Plain(Vec::new());
+        out.write_all("\x1b[31mä\tone\r\0two\x7f\r\n".as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(out.0).unwrap(), "\x1b[31mä\tone\\r\\x00two\\x7f\\r\n");
     }
 }

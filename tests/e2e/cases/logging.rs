@@ -71,6 +71,28 @@ async fn escape_sequences_of_a_guest_do_not_reach_the_terminal() {
 }
 
 #[tokio::test]
+async fn control_characters_of_a_guest_cannot_imitate_an_entry() {
+    let app = run("logging").start().await;
+    app.post("/log/info", "one\r2030-01-01 ERROR slight: two\0three\tfour").await.text();
+    let line = app.wait_for_log("three").await;
+    assert!(line.contains("one\\r2030-01-01 ERROR slight: two\\x00three\tfour"), "{line:?}");
+
+    let app = run("misbehave").start().await;
+    assert_eq!(app.get("/stderr?text=one%0Dtwo%00three").await.text(), "ok");
+    let line = app.wait_for_log("three").await;
+    assert!(line.contains("one\\rtwo\\x00three"), "{line:?}");
+}
+
+#[tokio::test]
+async fn a_message_that_is_far_too_long_is_cut() {
+    let app = run("logging").start().await;
+    assert_eq!(app.post("/log/info?context=till", "x".repeat(1 << 20)).await.text(), "ok");
+    let line = app.wait_for_log("xxx").await;
+    assert!(line.len() < 66_000 && line.contains("983040 more bytes are left out"), "{} bytes", line.len());
+    assert!(line.contains("till"));
+}
+
+#[tokio::test]
 async fn a_log_of_json_has_an_object_a_line() {
     let app = run("logging").arg("--log-format").arg("json").start().await;
     app.post("/log/warn?context=till", "a \"quoted\" message\nof two lines").await.text();
