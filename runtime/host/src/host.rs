@@ -72,7 +72,7 @@ impl Host {
     /// Links an app and opens its socket, so that whatever is wrong shows before anything runs.
     ///
     /// # Errors
-    /// When an import is not served, or the address is taken.
+    /// When an import or export does not fit, which [`App::check`] says before, or the address is taken.
     pub fn new(app: &App, settings: Settings) -> Result<Self, HostError> {
         let pre = link(app, &settings.services)?;
         let shared = Arc::new(Shared::new(settings.services, settings.limits, settings.environment));
@@ -94,11 +94,12 @@ impl Host {
     }
 
     /// Runs until the command ends (if there is nothing else), or until `stop`; then drains: nothing new begins, and
-    /// what runs may finish within `limits.drain_timeout`. Gives the exit code.
+    /// what runs may finish within `limits.drain_timeout`, but for a command, which is cut off: it cannot be told. Gives
+    /// the exit code; none of a command that was cut off.
     ///
     /// # Errors
     /// When the command traps.
-    pub async fn run(self, stop: CancellationToken) -> Result<u8, HostError> {
+    pub async fn run(self, stop: CancellationToken) -> Result<Option<u8>, HostError> {
         let abandon = self.instances.abandon.clone();
         let mut servers = Vec::new();
         // Subscribed before anything else runs: what a request publishes must find its group.
@@ -111,9 +112,9 @@ impl Host {
         }
         let ended = match self.command {
             true => run_command(&self.instances, &stop).await,
-            false => Ok(0),
+            false => Ok(Some(0)),
         };
-        if matches!(ended, Ok(0)) && !servers.is_empty() {
+        if matches!(ended, Ok(Some(0))) && !servers.is_empty() {
             stop.cancelled().await;
         }
         stop.cancel();
@@ -133,13 +134,10 @@ fn http(instances: &Arc<Instances>, address: SocketAddr, reuse: Reuse) -> Result
     Ok((server, listener))
 }
 
-/// A command that is told to stop is ended at once: it cannot be told.
-async fn run_command(instances: &Instances, stop: &CancellationToken) -> Result<u8, HostError> {
-    /// What a shell reports of a program that was interrupted.
-    const INTERRUPTED: u8 = 130;
+async fn run_command(instances: &Instances, stop: &CancellationToken) -> Result<Option<u8>, HostError> {
     tokio::select! {
-        ended = command::run(instances) => ended.map_err(HostError::Failed),
-        () = stop.cancelled() => Ok(INTERRUPTED),
+        ended = command::run(instances) => ended.map(Some).map_err(HostError::Failed),
+        () = stop.cancelled() => Ok(None),
     }
 }
 

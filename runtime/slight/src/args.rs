@@ -31,34 +31,14 @@ pub enum Command {
         slight run app.wasm -c azure.toml --listen 0.0.0.0:8080\n  \
         slight run handler.wasm --subscribe orders\n  \
         slight run report.wasm --env REGION=eu -- --from 2026-01-01")]
-    Run(Run),
-    /// Say which import is met by which provider, and whether each backend answers. Nothing is run and nothing made
+    Run(App),
+    /// Say which import is met by which provider, and whether each backend answers. Nothing is run and nothing made. Takes
+    /// what `run` takes
     #[command(after_help = "Examples:\n  slight check app.wasm\n  slight check app.wasm -c azure.toml")]
-    Check(Check),
+    Check(App),
     /// About the configuration file
     #[command(subcommand)]
     Config(ConfigCommand),
-}
-
-#[derive(Debug, clap::Args)]
-pub struct Run {
-    #[command(flatten)]
-    pub app: App,
-    /// Serve HTTP here instead of where the configuration says. Port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", value_parser = slight_config::listen_address)]
-    pub listen: Option<SocketAddr>,
-    /// Set an environment variable for the component; can be repeated
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
-    pub env: Vec<(String, String)>,
-    /// Arguments for the component's command
-    #[arg(last = true)]
-    pub args: Vec<String>,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct Check {
-    #[command(flatten)]
-    pub app: App,
 }
 
 /// What to run, and with what.
@@ -73,6 +53,15 @@ pub struct App {
     /// configuration file, which says it in [[messaging.subscriptions]]
     #[arg(long, value_name = "TOPIC", conflicts_with = "config")]
     pub subscribe: Vec<String>,
+    /// Serve HTTP here instead of where the configuration says. Port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", value_parser = slight_config::listen_address)]
+    pub listen: Option<SocketAddr>,
+    /// Set an environment variable for the component; can be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub env: Vec<(String, String)>,
+    /// Arguments for the component's command
+    #[arg(last = true)]
+    pub args: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,33 +6,33 @@ use slight_config::Config;
 use slight_runtime::{App, CodeCache, Trigger};
 
 use crate::{
-    args, builtin, imports,
+    args::{self, LogFormat},
+    builtin, imports,
     output::{complain, print, warn},
     providers,
-    run::{check_subscriptions, subscribe},
+    run::check_subscriptions,
     settings,
 };
 
 /// `slight check`: prints a table, and what would keep the app from starting.
-pub async fn check(args: args::Check) -> Result<ExitCode> {
+pub async fn check(args: args::App, format: LogFormat) -> Result<ExitCode> {
     let kinds = builtin::kinds();
-    let mut config = settings::load(args.app.config.as_deref(), &kinds)?;
-    subscribe(&mut config, &args.app);
-    let app = App::load(&args.app.component, &settings::limits(&config), &CodeCache::User)?;
+    let config = settings::load(&args, &kinds)?;
+    let app = App::load(&args.component, &settings::limits(&config), &CodeCache::User)?;
 
     let mut report = Report::default();
     report.table(["import", "route", "provider"], imports::rows(&app, &config));
     report.triggers(&app, &config);
     // Without a file all leads to memory, which is worth a row only where it is used.
     let capabilities = Capability::ALL.into_iter();
-    let capabilities = capabilities.filter(|capability| args.app.config.is_some() || imports::uses(&app, *capability));
+    let capabilities = capabilities.filter(|capability| args.config.is_some() || imports::uses(&app, *capability));
     report.providers(capabilities.collect(), &config, &kinds).await;
     print(&report.text)?;
     for problem in [app.check().err().map(anyhow::Error::from), check_subscriptions(&app, &config).err()] {
         report.problems.extend(problem);
     }
-    report.problems.iter().for_each(complain);
-    imports::denials(&app, &config).iter().for_each(|denial| warn(denial));
+    report.problems.iter().for_each(|problem| complain(format, problem));
+    imports::denials(&app, &config).iter().for_each(|denial| warn(format, denial));
     Ok(if report.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -21,16 +21,17 @@ use args::{Args, Command, ConfigCommand};
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    logs::start(args.log_format);
+    let format = args.log_format;
+    logs::start(format);
     let ended = match args.command {
         Command::Run(run) => within_runtime(run::run(run)),
-        Command::Check(check) => within_runtime(check::check(check)),
+        Command::Check(check) => within_runtime(check::check(check, format)),
         Command::Config(ConfigCommand::Schema) => print_schema(),
     };
     match ended {
         Ok(code) => code,
         Err(error) => {
-            output::complain(&error);
+            output::complain(format, &error);
             ExitCode::FAILURE
         }
     }

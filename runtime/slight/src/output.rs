@@ -2,25 +2,41 @@
 
 use std::io::{self, ErrorKind, Write};
 
+use anyhow::{Context, Result};
+
+use crate::args::LogFormat;
+
 /// Writes to standard output.
 ///
 /// # Errors
 /// Any but that nobody reads.
-pub fn print(text: &str) -> io::Result<()> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+pub fn print(text: &str) -> Result<()> {
+    write(&mut io::stdout(), text)
+}
+
+fn write(out: &mut impl Write, text: &str) -> Result<()> {
+    match out.write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to the standard output")
+        }
         _ => Ok(()),
     }
 }
 
 /// Writes an error to standard error. When that fails there is nobody left to tell.
-pub fn complain(error: &anyhow::Error) {
-    let _ = writeln!(io::stderr(), "error: {}", chain(error));
+pub fn complain(format: LogFormat, error: &anyhow::Error) {
+    match format {
+        LogFormat::Text => _ = writeln!(io::stderr(), "error: {}", chain(error)),
+        LogFormat::Json => tracing::error!("{}", chain(error)),
+    }
 }
 
 /// Writes to standard error what is no error, and probably not meant.
-pub fn warn(warning: &str) {
-    let _ = writeln!(io::stderr(), "warning: {warning}");
+pub fn warn(format: LogFormat, warning: &str) {
+    match format {
+        LogFormat::Text => _ = writeln!(io::stderr(), "warning: {warning}"),
+        LogFormat::Json => tracing::warn!("{warning}"),
+    }
 }
 
 /// An error with its causes, but for those that it has told already: libraries repeat what they wrap.
@@ -39,6 +55,13 @@ fn chain(error: &anyhow::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_printed_is_said() {
+        // There is no room for anything in it.
+        let error = write(&mut &mut [][..], "text").unwrap_err();
+        assert_eq!(chain(&error), "cannot write to the standard output: failed to write whole buffer");
+    }
 
     #[test]
     fn a_cause_that_was_told_is_not_told_again() {

@@ -6,13 +6,12 @@ use slight_runtime::{App, CodeCache, Host, Settings, Trigger};
 use crate::{announcement::announcement, args, builtin, open_files, providers::Providers, settings, signals};
 
 /// `slight run`
-pub async fn run(args: args::Run) -> Result<ExitCode> {
+pub async fn run(args: args::App) -> Result<ExitCode> {
     let kinds = builtin::kinds();
-    let mut config = settings::load(args.app.config.as_deref(), &kinds)?;
-    subscribe(&mut config, &args.app);
+    let config = settings::load(&args, &kinds)?;
     let mut limits = settings::limits(&config);
     open_files::make_room(&mut limits);
-    let app = App::load(&args.app.component, &limits, &CodeCache::User)?;
+    let app = App::load(&args.component, &limits, &CodeCache::User)?;
     app.check()?;
     check_subscriptions(&app, &config)?;
 
@@ -26,14 +25,18 @@ pub async fn run(args: args::Run) -> Result<ExitCode> {
             services,
             limits,
             environment: settings::environment(&config, &args),
-            listen: args.listen.unwrap_or(config.http.listen),
+            listen: config.http.listen,
             reuse: settings::reuse(&config),
             subscriptions: settings::subscriptions(&config),
         },
     )?;
-    let stop = signals::listen()?;
     // A command speaks for itself, and its standard error is its own.
     let serves = app.has(Trigger::Http) || app.has(Trigger::Messages);
+    let stop = signals::listen(if serves {
+        "no new work is begun, running requests and messages may finish"
+    } else {
+        "the command is ended"
+    })?;
     if serves {
         tracing::info!("{}", announcement(&app, &config));
     }
@@ -41,21 +44,12 @@ pub async fn run(args: args::Run) -> Result<ExitCode> {
         tracing::info!("serving HTTP on http://{address}/");
     }
     // A child, since the host cancels what it is given when it ends by itself.
-    let code = host.run(stop.token.child_token()).await?;
+    let ended = host.run(stop.token.child_token()).await?;
+    stop.told().await;
     if serves {
-        stop.told().await;
         tracing::info!("stopped");
     }
-    Ok(ExitCode::from(code))
-}
-
-/// Adds the subscriptions of the command line.
-pub fn subscribe(config: &mut slight_config::Config, args: &args::App) {
-    /// The group of topics that are named on the command line.
-    const GROUP: &str = "default";
-    if !args.subscribe.is_empty() {
-        config.subscriptions.push(slight_config::Subscription::new(args.subscribe.iter().cloned(), GROUP));
-    }
+    Ok(ExitCode::from(ended.unwrap_or_else(|| stop.code())))
 }
 
 /// A handler that nothing is delivered to is a mistake, and so is a subscription without a handler.

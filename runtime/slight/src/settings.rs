@@ -9,12 +9,19 @@ use slight_runtime::{Environment, Limits, MountedDirectory, OutboundPolicy, Reus
 
 use crate::args;
 
-/// Reads the configuration, or takes the one that holds without a file.
-pub fn load(path: Option<&Path>, kinds: &[ProviderKind]) -> Result<Config> {
-    match path {
-        Some(path) => Config::load(path, kinds).map_err(|mistakes| anyhow!("{mistakes}")),
-        None => Ok(Config::without_file()),
+/// Reads the configuration, or takes the one that holds without a file; what the command line says holds in place of it.
+pub fn load(args: &args::App, kinds: &[ProviderKind]) -> Result<Config> {
+    /// The group of topics that are named on the command line.
+    const GROUP: &str = "default";
+    let mut config = match &args.config {
+        Some(path) => Config::load(path, kinds).map_err(|mistakes| anyhow!("{mistakes}"))?,
+        None => Config::without_file(),
+    };
+    config.http.listen = args.listen.unwrap_or(config.http.listen);
+    if !args.subscribe.is_empty() {
+        config.subscriptions.push(slight_config::Subscription::new(args.subscribe.iter().cloned(), GROUP));
     }
+    Ok(config)
 }
 
 /// The limits, in the runtime's units.
@@ -43,10 +50,10 @@ fn size(bytes: u64) -> usize {
 }
 
 /// What the guest finds around it. The command line's variables win over the file's.
-pub fn environment(config: &Config, run: &args::Run) -> Environment {
+pub fn environment(config: &Config, args: &args::App) -> Environment {
     let component = &config.component;
     let mut env = exposed(&component.env);
-    env.extend(run.env.iter().cloned());
+    env.extend(args.env.iter().cloned());
     let outbound = component.http_outbound.clone();
     let files = component.files.iter().map(|directory| MountedDirectory {
         guest: directory.guest.clone(),
@@ -54,7 +61,7 @@ pub fn environment(config: &Config, run: &args::Run) -> Environment {
         read_only: directory.read_only,
     });
     Environment {
-        args: command_line(&run.app.component, &run.args),
+        args: command_line(&args.component, &args.args),
         env,
         files: files.collect(),
         http_outbound: OutboundPolicy::new(move |scheme, host, port| outbound.allows(scheme, host, port)),

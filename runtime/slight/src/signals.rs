@@ -1,4 +1,7 @@
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use tokio_util::sync::CancellationToken;
 
@@ -10,6 +13,34 @@ pub struct Stop {
     /// Cancelled at once.
     pub token: CancellationToken,
     told: CancellationToken,
+    signal: Arc<OnceLock<Signal>>,
+}
+
+/// A request to end.
+#[derive(Debug, Clone, Copy)]
+enum Signal {
+    Interrupt,
+    #[cfg(unix)]
+    Terminate,
+}
+
+impl Signal {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Interrupt => "interrupted",
+            #[cfg(unix)]
+            Self::Terminate => "told to terminate",
+        }
+    }
+
+    /// What a shell reports of a program that the signal ended: 128 and its number.
+    fn code(self) -> u8 {
+        match self {
+            Self::Interrupt => 130,
+            #[cfg(unix)]
+            Self::Terminate => 143,
+        }
+    }
 }
 
 impl Stop {
@@ -19,30 +50,39 @@ impl Stop {
             let _ = tokio::time::timeout(LAST_WORDS, self.told.cancelled()).await;
         }
     }
+
+    /// The exit code of what the signal cut off.
+    pub fn code(&self) -> u8 {
+        self.signal.get().copied().unwrap_or(Signal::Interrupt).code()
+    }
 }
 
-/// Listens for Ctrl-C and SIGTERM: the first cancels a token, the second ends the process at once.
+/// Listens for Ctrl-C and SIGTERM: the first cancels a token, and the log says what that does; the second ends the
+/// process at once.
 ///
 /// Signals are received on a thread of their own, so that they are heard whatever the others do.
-pub fn listen() -> anyhow::Result<Stop> {
-    let stop = Stop { token: CancellationToken::new(), told: CancellationToken::new() };
-    let (token, told) = (stop.token.clone(), stop.told.clone());
+pub fn listen(does: &'static str) -> anyhow::Result<Stop> {
+    let stop = Stop { token: CancellationToken::new(), told: CancellationToken::new(), signal: Arc::default() };
+    let (token, told, first) = (stop.token.clone(), stop.told.clone(), stop.signal.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut signals = {
         let _within = runtime.enter();
         Signals::new()?
     };
     let listen = async move {
-        let name = signals.next().await;
+        let signal = signals.next().await;
+        // Nobody else sets it.
+        let _ = first.set(signal);
         // Before anything that could wait, such as the log.
         token.cancel();
-        tracing::info!("{name}: no new work is begun, what runs may finish; once more ends it at once");
+        tracing::info!("{}: {does}; once more ends it at once", signal.name());
         told.cancel();
-        let name = signals.next().await;
+        let signal = signals.next().await;
         // The log may be one that nobody reads any more; the end does not wait for that.
-        let told = tokio::task::spawn_blocking(move || tracing::warn!("{name} once more: what runs is cut off"));
+        let told =
+            tokio::task::spawn_blocking(move || tracing::warn!("{} once more: what runs is cut off", signal.name()));
         let _ = tokio::time::timeout(LAST_WORDS, told).await;
-        std::process::exit(130);
+        std::process::exit(signal.code().into());
     };
     std::thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(listen))?;
     Ok(stop)
@@ -61,10 +101,10 @@ impl Signals {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn next(&mut self) -> &'static str {
+    async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.interrupt.recv() => "interrupted",
-            _ = self.terminate.recv() => "told to terminate",
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::Terminate,
         }
     }
 }
@@ -78,10 +118,10 @@ impl Signals {
         Ok(Self)
     }
 
-    async fn next(&mut self) -> &'static str {
+    async fn next(&mut self) -> Signal {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-        "interrupted"
+        Signal::Interrupt
     }
 }

@@ -98,6 +98,23 @@ fn entries(folder: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn check_takes_what_run_takes() {
+    let ended =
+        check("cli").arg("--listen").arg("127.0.0.1:4000").arg("--env").arg("A=b").guest_args(["exit"]).end().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let ended = check("kv").arg("--listen").arg("127.0.0.1:4000").end().await;
+    assert_eq!(row(&ended, "wasi:http  ")[1], "http://127.0.0.1:4000/");
+}
+
+#[tokio::test]
+async fn warnings_are_objects_in_a_log_of_json() {
+    let ended = check("kv").arg("--log-format").arg("json").toml("").end().await;
+    assert_eq!((ended.code, ended.stderr.lines().count()), (Some(0), 1), "{ended:?}");
+    let entry: serde_json::Value = serde_json::from_str(&ended.stderr).unwrap();
+    assert_eq!(entry["level"], "WARN");
+}
+
+#[tokio::test]
 async fn what_would_be_created_is_said_and_not_created() {
     for (guest, toml, missing) in [
         ("kv", "[providers.f]\ntype = \"redb\"\npath = \"data/f\"\n[key-value]\n\"*\" = \"f\"", "the database file "),

@@ -143,11 +143,13 @@ async fn a_command_of_wasi_cli_0_3_runs() {
 
 #[tokio::test]
 async fn a_command_that_is_interrupted_ends_at_once() {
-    for signal in ["INT", "TERM"] {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let running = run("cli").stdin_without_end("it runs\n").guest_args(["cat"]).spawn();
         running.wait_for_stdout("it runs").await;
         running.signal(signal);
-        assert_eq!(running.end().await.code, Some(130));
+        let ended = running.end().await;
+        assert_eq!(ended.code, Some(code));
+        assert!(ended.stderr.contains("the command is ended") && !ended.stderr.contains("may finish"), "{ended:?}");
     }
 }
 
