@@ -1,6 +1,6 @@
 //! A component, compiled, with what it imports and what makes it run.
 
-use std::{fs, path::Path};
+use std::{fs, io::ErrorKind, path::Path};
 
 use wasmtime::{
     Engine,
@@ -8,16 +8,18 @@ use wasmtime::{
 };
 
 use crate::{
-    CodeCache, Limits,
+    CodeCache, Limits, Services,
     engine::{self, engine},
-    interfaces::{Service, nearest, service_for},
+    interfaces::{Service, nearest, nearest_export, service_for},
+    linker::link,
+    triggers,
 };
 
 /// Why a component cannot be run. Each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file cannot be read.
-    #[error("cannot read the component {path}: {reason}")]
+    #[error("cannot read the component {path}: {reason}{}", advice(.reason))]
     Unreadable {
         /// As it was given.
         path: String,
@@ -71,7 +73,7 @@ pub enum LoadError {
         /// The imports.
         imports: Vec<String>,
     },
-    /// An interface has another shape than the one served under its name.
+    /// An interface has another shape than the one served, or called, under its name.
     #[error("{path} cannot run here: {message}")]
     Mismatch {
         /// As it was given.
@@ -95,6 +97,10 @@ pub enum LoadError {
     Engine(wasmtime::Error),
 }
 
+fn advice(reason: &std::io::Error) -> &'static str {
+    if reason.kind() == ErrorKind::NotFound { "; build it, or correct the path" } else { "" }
+}
+
 fn unserved_text(imports: &[String]) -> String {
     let said: Vec<String> = imports
         .iter()
@@ -107,7 +113,14 @@ fn unserved_text(imports: &[String]) -> String {
 }
 
 fn exports_text(exports: &[String]) -> String {
-    if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") }
+    let said: Vec<String> = exports
+        .iter()
+        .map(|export| match nearest_export(export) {
+            Some(near) => format!("{export} (the nearest of those is {near})"),
+            None => export.clone(),
+        })
+        .collect();
+    if said.is_empty() { "nothing".to_owned() } else { said.join(", ") }
 }
 
 /// An imported interface and who answers for it.
@@ -204,10 +217,10 @@ impl App {
         &self.path
     }
 
-    /// Checks that all it imports is served, and that something makes it run.
+    /// Checks that all it imports is served, and that something makes it run, by linking it with the host.
     ///
     /// # Errors
-    /// `Unserved` with every such import, or `NothingToRun`.
+    /// `Unserved` with every such import, `NothingToRun`, or `Mismatch` where one of its interfaces has another shape.
     pub fn check(&self) -> Result<(), LoadError> {
         let unserved = self.imports.iter().filter(|import| import.service.is_none());
         let imports: Vec<String> = unserved.map(|import| import.name.clone()).collect();
@@ -217,7 +230,13 @@ impl App {
         if self.triggers().is_empty() {
             return Err(LoadError::NothingToRun { path: self.path.clone(), exports: self.exports.clone() });
         }
-        Ok(())
+        let pre = link(self, &Services::default())?;
+        self.triggers().into_iter().try_for_each(|trigger| triggers::check(trigger, &pre)).map_err(|error| {
+            LoadError::Mismatch {
+                path: self.path.clone(),
+                message: format!("{error:#}; build it with the published WIT of that version"),
+            }
+        })
     }
 }
 

@@ -111,13 +111,29 @@ pub fn service_for(import: &str) -> Option<Service> {
 
 /// The served interface whose name is most like that of an import: what its author may have meant.
 pub fn nearest(import: &str) -> Option<String> {
-    /// Below this likeness, from 0 to 1, a name is no help but a riddle.
-    const ALIKE: f64 = 0.7;
-    let likeness = |name: &String| strsim::normalized_levenshtein(import, name);
     let names = SERVED.iter().flat_map(|served| {
         served.interfaces.iter().map(|name| format!("{}/{name}@{}", served.name, served.full_version()))
     });
-    // Among equals the first holds: the table begins with what new guests should use.
+    nearest_of(import, names)
+}
+
+/// The same for an export, among those that make a component run.
+pub fn nearest_export(export: &str) -> Option<String> {
+    const EXPORTS: [&str; 5] = [
+        "wasi:cli/run@0.2.0",
+        "wasi:cli/run@0.3.0",
+        "wasi:http/incoming-handler@0.2.0",
+        "wasi:http/handler@0.3.0",
+        "wasi:messaging/incoming-handler@0.2.0-draft",
+    ];
+    nearest_of(export, EXPORTS.into_iter().map(str::to_owned))
+}
+
+/// Among equals the first holds: the tables begin with what new guests should use.
+fn nearest_of(wanted: &str, names: impl DoubleEndedIterator<Item = String>) -> Option<String> {
+    /// Below this likeness, from 0 to 1, a name is no help but a riddle.
+    const ALIKE: f64 = 0.7;
+    let likeness = |name: &String| strsim::normalized_levenshtein(wanted, name);
     let nearest = names.rev().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
     (likeness(&nearest) >= ALIKE).then_some(nearest)
 }
@@ -163,5 +179,17 @@ mod tests {
         assert_eq!(nearest("wasi:keyvalue/store@0.2.0-draft3"), meant);
         assert_eq!(nearest("wasi:key-value/store@0.2.0-draft2"), meant);
         assert_eq!(nearest("example:nothing/thing"), None);
+    }
+
+    #[test]
+    fn a_mistyped_export_has_a_nearest_one() {
+        for (export, meant) in [
+            ("wasi:http/incoming-hendler@0.2.0", "wasi:http/incoming-handler@0.2.0"),
+            ("wasi:cli/run@0.3.9", "wasi:cli/run@0.3.0"),
+            ("wasi:messaging/incoming-handler@0.2.0-draft2", "wasi:messaging/incoming-handler@0.2.0-draft"),
+        ] {
+            assert_eq!(nearest_export(export).as_deref(), Some(meant));
+        }
+        assert_eq!(nearest_export("example:nothing/thing@1.0.0"), None);
     }
 }

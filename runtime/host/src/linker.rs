@@ -15,11 +15,38 @@ use crate::{
 /// Links a component with the host.
 ///
 /// # Errors
-/// `Unserved`, or `Mismatch` where an interface has another shape than the one that is served.
+/// `Mismatch` where an interface has another shape than the one that is served.
 pub(crate) fn link(app: &App, services: &Services) -> Result<InstancePre<State>, LoadError> {
-    app.check()?;
     let linked = linker(app, services).and_then(|linker| linker.instantiate_pre(&app.component));
-    linked.map_err(|error| LoadError::Mismatch { path: app.path().to_owned(), message: format!("{error:#}") })
+    linked.map_err(|error| LoadError::Mismatch { path: app.path().to_owned(), message: mismatch(&error) })
+}
+
+/// Which item of which import does not fit. wasmtime says it only in sentences; where they read otherwise than they do
+/// now, they are shown as they are.
+fn mismatch(error: &wasmtime::Error) -> String {
+    let said: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let named = |sentence: &String| sentence.split('`').nth(1).map(str::to_owned);
+    let [Some(interface), Some(item)] = [0, 1].map(|at| said.get(at).and_then(named)) else {
+        return format!("{error:#}");
+    };
+    let causes = said.get(2..).unwrap_or_default().join(": ");
+    let differs = match causes.ends_with("implementation is missing") {
+        true => "which is not in that interface as it was published".to_owned(),
+        false => format!("which has another type in that interface as it was published: {causes}"),
+    };
+    format!(
+        "it imports {} of {interface}, {differs}; build it with the published WIT of that version",
+        in_words(&item, &causes)
+    )
+}
+
+/// `the method bucket.get` for `[method]bucket.get`.
+fn in_words(item: &str, causes: &str) -> String {
+    match item.strip_prefix('[').and_then(|item| item.split_once(']')) {
+        Some((kind, name)) => format!("the {kind} {name}"),
+        None if causes.contains("resource") => format!("the resource {item}"),
+        None => format!("the function {item}"),
+    }
 }
 
 fn linker(app: &App, services: &Services) -> Result<Linker<State>> {

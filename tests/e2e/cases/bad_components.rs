@@ -1,10 +1,29 @@
 //! Components that cannot run: one paragraph that says what to do, and exit code 1.
 
+use serde_json::Value;
 use slight_e2e::{Invocation, guest, slight};
 
 /// `slight run` of a file with this content.
 fn run_file(content: impl AsRef<[u8]>) -> Invocation {
     slight(["run", "app.wasm"]).file("app.wasm", content)
+}
+
+/// A guest with a name in it replaced by one of the same length.
+fn patched(name: &str, old: &str, new: &str) -> Vec<u8> {
+    let (mut bytes, length) = (std::fs::read(guest(name)).unwrap(), old.len());
+    assert_eq!(length, new.len());
+    let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(old.as_bytes())).collect();
+    assert!(!places.is_empty(), "{old} is not in {name}");
+    places.into_iter().for_each(|at| bytes[at..at + length].copy_from_slice(new.as_bytes()));
+    bytes
+}
+
+/// What both `slight run` and `slight check` say of a file with this content, whatever the latter prints before.
+async fn refused_by_both(content: Vec<u8>) -> String {
+    let error = run_file(&content).refusal().await;
+    let checked = slight(["check", "app.wasm"]).file("app.wasm", &content).end().await;
+    assert_eq!((checked.code, checked.stderr.trim_end()), (Some(1), error.as_str()));
+    error
 }
 
 #[tokio::test]
@@ -31,7 +50,7 @@ async fn a_component_that_is_cut_off() {
 #[tokio::test]
 async fn a_missing_file_and_a_folder() {
     let error = slight(["run", "none.wasm"]).refusal().await;
-    assert!(error.contains("cannot read the component none.wasm"), "{error}");
+    assert!(error.contains("cannot read the component none.wasm") && error.contains("correct the path"), "{error}");
     let error = slight(["run", "."]).refusal().await;
     assert!(error.contains("cannot read the component ."), "{error}");
 }
@@ -44,15 +63,8 @@ async fn an_import_that_nobody_serves_is_named() {
 
 #[tokio::test]
 async fn an_import_that_is_nearly_served_is_named_with_the_nearest() {
-    let mut bytes = std::fs::read(guest("kv")).unwrap();
-    let (served, wanted) = (b"wasi:keyvalue/store@0.2.0-draft2", b"wasi:keyvalue/store@0.2.0-draft3");
-    let places: Vec<usize> =
-        bytes.windows(served.len()).enumerate().filter(|(_, window)| *window == served).map(|(at, _)| at).collect();
-    assert!(!places.is_empty());
-    for place in places {
-        bytes[place..place + served.len()].copy_from_slice(wanted);
-    }
-    let error = run_file(bytes).refusal().await;
+    let bytes = patched("kv", "wasi:keyvalue/store@0.2.0-draft2", "wasi:keyvalue/store@0.2.0-draft3");
+    let error = refused_by_both(bytes).await;
     for part in ["wasi:keyvalue/store@0.2.0-draft3", "nearest", "wasi:keyvalue/store@0.2.0-draft2"] {
         assert!(error.contains(part), "{part:?} is missing in {error}");
     }
@@ -65,6 +77,52 @@ async fn a_component_without_an_export_that_can_be_started() {
         ["example:nothing/thing@1.0.0", "wasi:cli/run", "wasi:http/incoming-handler", "wasi:messaging/incoming-handler"]
     {
         assert!(error.contains(part), "{part:?} is missing in {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_function_that_an_interface_does_not_have_is_named() {
+    let error = refused_by_both(patched("kv", "list-keys", "list-kays")).await;
+    for part in ["the method bucket.list-kays of wasi:keyvalue/store@0.2.0-draft2", "is not in", "published WIT"] {
+        assert!(error.contains(part), "{part:?} is missing in {error}");
+    }
+    let error = refused_by_both(patched("kv", "get-many", "get-mony")).await;
+    assert!(error.contains("the function get-mony of wasi:keyvalue/batch@0.2.0-draft2"), "{error}");
+}
+
+#[tokio::test]
+async fn an_export_without_the_function_that_is_called_is_named() {
+    for (name, old, new, missing) in [
+        // With its length before it, it is a name of its own.
+        ("hello-http", "\x06handle", "\x06hendle", ["wasi:http/incoming-handler@0.2.", "`handle`"]),
+        ("cli", "\x03run", "\x03ron", ["wasi:cli/run@0.2.", "`run`"]),
+    ] {
+        let error = refused_by_both(patched(name, old, new)).await;
+        assert!(missing.iter().all(|part| error.contains(part)), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_export_that_could_nearly_be_started_is_named_with_the_nearest() {
+    for (name, old, new, nearest) in [
+        ("hello-http", "incoming-handler", "incoming-hendler", "wasi:http/incoming-handler@0.2.0"),
+        ("cli-p3", "wasi:cli/run@0.3.0", "wasi:cli/run@0.3.9", "wasi:cli/run@0.3.0"),
+    ] {
+        let error = refused_by_both(patched(name, old, new)).await;
+        assert!(error.contains(&format!("(the nearest of those is {nearest})")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_an_object_in_a_log_of_json() {
+    for arguments in [&["run", "none.wasm"][..], &["check", "none.wasm"], &["run", "none.wasm", "-c", "none.toml"]] {
+        // Whatever is logged.
+        let ended =
+            slight(arguments.iter().copied()).arg("--log-format").arg("json").env("SLIGHT_LOG", "off").end().await;
+        assert_eq!((ended.code, ended.stderr.lines().count()), (Some(1), 1), "{ended:?}");
+        let entry: Value = serde_json::from_str(&ended.stderr).unwrap();
+        assert_eq!(entry["level"], "ERROR");
+        assert!(entry["message"].as_str().is_some_and(|message| message.contains("none.")), "{entry}");
     }
 }
 

@@ -5,13 +5,18 @@ use wasmtime_wasi::{I32Exit, p2, p3};
 
 use crate::{instances::Instances, state::State};
 
-enum CommandPre {
+/// The command of a component, of either version.
+pub(super) enum CommandPre {
     P2(p2::bindings::CommandPre<State>),
     P3(p3::bindings::CommandPre<State>),
 }
 
 impl CommandPre {
-    fn new(pre: InstancePre<State>) -> Result<Self> {
+    /// Finds the command among the component's exports.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn new(pre: InstancePre<State>) -> Result<Self> {
         match p3::bindings::CommandPre::new(pre.clone()) {
             Ok(pre) => Ok(Self::P3(pre)),
             Err(_) => Ok(Self::P2(p2::bindings::CommandPre::new(pre)?)),
