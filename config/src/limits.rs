@@ -24,7 +24,8 @@ pub struct Limits {
     #[serde(with = "size")]
     #[schemars(schema_with = "size::schema")]
     pub memory: u64,
-    /// How long one invocation may take: a request until its response is sent, a message.
+    /// How long one invocation may take: a request until its response is sent, a message. A command may take as long as it
+    /// needs.
     #[serde(with = "duration")]
     #[schemars(schema_with = "duration::schema")]
     pub timeout: Duration,

@@ -5,7 +5,7 @@ use std::time::Duration;
 pub struct Limits {
     /// Memories and tables of one instance together, in bytes.
     pub memory: usize,
-    /// One invocation (a request, a message), from its arrival to its end.
+    /// One invocation (a request, a message), from its arrival to its end. A command may take as long as it needs.
     pub timeout: Duration,
     /// One call to a backend; for streams, each chunk.
     pub backend_timeout: Duration,
