@@ -5,7 +5,7 @@ use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{BlobStore, Error, Guarantees, KeyValue, Messaging, Result};
+use crate::{BlobStore, Connect, Error, Guarantees, KeyValue, Messaging, Result};
 
 /// What a provider can be chosen for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
@@ -67,6 +67,11 @@ pub trait Provider: Send + Sync + 'static {
     /// Topics and groups.
     fn messaging(&self) -> Option<Arc<dyn Messaging>> {
         None
+    }
+
+    /// When it asks its backend for something first: `lazy` has a start succeed while the backend is down.
+    fn connects(&self) -> Connect {
+        Connect::Eager
     }
 
     /// Makes the location of a routed capability ready: checks that it is there, and makes it when the settings say

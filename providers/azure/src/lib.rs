@@ -42,7 +42,7 @@ pub fn kind() -> ProviderKind {
 
 /// One connected section.
 struct Azure {
-    lazy: bool,
+    connect: Connect,
     buckets: Arc<Buckets>,
     containers: Arc<Containers>,
     topics: Arc<Topics>,
@@ -53,7 +53,7 @@ impl Azure {
         settings.check()?;
         let link = Arc::new(Link::new(settings)?);
         Ok(Self {
-            lazy: settings.connect == Connect::Lazy,
+            connect: settings.connect,
             buckets: Arc::new(Buckets::new(link.clone(), &settings.key_value)),
             containers: Arc::new(Containers::new(link.clone(), &settings.blob)),
             topics: Arc::new(Topics::new(link, &settings.messaging)),
@@ -75,9 +75,13 @@ impl Provider for Azure {
         Some(self.topics.clone())
     }
 
+    fn connects(&self) -> Connect {
+        self.connect
+    }
+
     async fn prepare(&self, capability: Capability) -> Result<()> {
         match capability {
-            _ if self.lazy => Ok(()),
+            _ if self.connect == Connect::Lazy => Ok(()),
             Capability::KeyValue => self.buckets.location.prepare().await,
             Capability::Blob => self.containers.location.prepare().await,
             Capability::Messaging => self.topics.prepare().await,

@@ -50,7 +50,7 @@ pub fn kind() -> ProviderKind {
 /// One connected section.
 struct Nats {
     link: Link,
-    lazy: bool,
+    connect: Connect,
     buckets: Arc<Buckets>,
     containers: Arc<Containers>,
     topics: Arc<Topics>,
@@ -61,7 +61,7 @@ impl Nats {
         settings.check()?;
         let link = Link::open(&settings).await?;
         Ok(Self {
-            lazy: settings.connect == Connect::Lazy,
+            connect: settings.connect,
             buckets: Arc::new(Buckets::new(&link, settings.key_value)),
             containers: Arc::new(Containers::new(&link, settings.blob)),
             topics: Arc::new(Topics::new(&link, settings.messaging)),
@@ -84,8 +84,12 @@ impl Provider for Nats {
         Some(self.topics.clone())
     }
 
+    fn connects(&self) -> Connect {
+        self.connect
+    }
+
     async fn prepare(&self, capability: Capability) -> Result<()> {
-        if self.lazy {
+        if self.connect == Connect::Lazy {
             // With the first use.
             return Ok(());
         }

@@ -38,7 +38,7 @@ pub fn kind() -> ProviderKind {
 /// One connected section.
 struct Redis {
     link: Link,
-    lazy: bool,
+    connect: Connect,
     buckets: Arc<Buckets>,
     topics: Arc<Topics>,
 }
@@ -48,7 +48,7 @@ impl Redis {
         settings.check()?;
         let link = Link::open(&settings).await?;
         Ok(Self {
-            lazy: settings.connect == Connect::Lazy,
+            connect: settings.connect,
             buckets: Arc::new(Buckets::new(link.clone(), settings.key_value.location)),
             topics: Arc::new(Topics::new(link.clone(), settings.messaging)),
             link,
@@ -67,8 +67,12 @@ impl Provider for Redis {
     }
 
     /// There is nothing to make: a location is what keys begin with.
+    fn connects(&self) -> Connect {
+        self.connect
+    }
+
     async fn prepare(&self, _: Capability) -> Result<()> {
-        if self.lazy { Ok(()) } else { self.ping().await }
+        if self.connect == Connect::Lazy { Ok(()) } else { self.ping().await }
     }
 
     async fn ping(&self) -> Result<()> {

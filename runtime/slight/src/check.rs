@@ -84,14 +84,7 @@ impl Report {
         section: &str,
         capability: Capability,
     ) -> String {
-        let mut readiness = providers::inspect(config, provider, section, capability).await;
-        if capability == Capability::Blob
-            && readiness.is_ok()
-            && let Err(error) = providers::open_existing(config, provider, section).await
-        {
-            readiness = Err(error);
-        }
-        match readiness {
+        match providers::inspect(config, provider, section, capability).await {
             Ok(Readiness::Ready) => "answers".to_owned(),
             Ok(Readiness::ToBeCreated(what)) => format!("would be created: {what}"),
             Err(error) => {

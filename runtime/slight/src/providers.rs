@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
-use slight_capabilities::{BlobStore, Capability, ErrorKind, Provider, ProviderKind, Readiness, Routes};
+use slight_capabilities::{BlobStore, Capability, Connect, ErrorKind, Provider, ProviderKind, Readiness, Routes};
 use slight_config::Config;
 use slight_runtime::{Backend, Services};
 
@@ -52,26 +52,50 @@ pub async fn connect(config: &Config, kinds: &[ProviderKind], section: &str) -> 
         .with_context(|| format!("[providers.{section}] cannot be connected"))
 }
 
+/// Whether routes of a capability lead to what a section itself keeps, and not to existing locations alone.
+fn uses_own_location(config: &Config, section: &str, capability: Capability) -> bool {
+    let mut routes = routes(config, capability).iter();
+    routes.any(|(_, route)| route.provider == section && route.existing.is_none())
+}
+
 /// Says what [`Providers::connect`] would make in a connected section for a capability, and makes nothing.
 ///
 /// # Errors
-/// Those that it would give.
+/// Those that it would give, and that of a backend that does not answer.
 pub async fn inspect(
     config: &Config,
     provider: &dyn Provider,
     section: &str,
     capability: Capability,
 ) -> Result<Readiness> {
-    within(config, provider.inspect(capability)).await.with_context(|| not_ready(section, capability))
+    let readiness = if uses_own_location(config, section, capability) {
+        within(config, provider.inspect(capability)).await.with_context(|| not_ready(section, capability))?
+    } else {
+        Readiness::Ready
+    };
+    if capability == Capability::Blob {
+        open_existing(config, provider, section, Connect::Eager).await?;
+    }
+    Ok(readiness)
+}
+
+/// Makes a connected section ready for a capability.
+async fn prepare(config: &Config, provider: &dyn Provider, section: &str, capability: Capability) -> Result<()> {
+    if uses_own_location(config, section, capability) {
+        within(config, provider.prepare(capability)).await.with_context(|| not_ready(section, capability))?;
+    }
+    if capability == Capability::Blob {
+        open_existing(config, provider, section, provider.connects()).await?;
+    }
+    Ok(())
 }
 
 /// Opens the existing locations that routes lead to in one section, so that a missing one is told at the start and not
 /// to every guest.
 ///
 /// # Errors
-/// The first that cannot be opened. One whose backend cannot be reached by now is only logged: where it could not be
-/// started without, it has answered before.
-pub async fn open_existing(config: &Config, provider: &dyn Provider, section: &str) -> Result<()> {
+/// The first that cannot be opened. With `lazy`, one whose backend does not answer by now is only logged.
+async fn open_existing(config: &Config, provider: &dyn Provider, section: &str, connect: Connect) -> Result<()> {
     let Some(blob) = provider.blob() else { return Ok(()) };
     let routes = config.blob.iter().filter(|(_, route)| route.provider == section);
     for (name, location) in routes.filter_map(|(name, route)| Some((name, route.existing.as_deref()?))) {
@@ -80,7 +104,9 @@ pub async fn open_existing(config: &Config, provider: &dyn Provider, section: &s
         };
         match blob_location(config, blob.as_ref(), location).await {
             Ok(()) => {}
-            Err(error) if is_outage(&error) => tracing::warn!("{}, which does not answer: {error:#}", told()),
+            Err(error) if connect == Connect::Lazy && is_outage(&error) => {
+                tracing::warn!("{}, which does not answer: {error:#}", told())
+            }
             Err(error) => return Err(error.context(format!("{}, which cannot be opened", told()))),
         }
     }
@@ -137,10 +163,7 @@ impl Providers {
                 }
                 let provider: &Arc<dyn Provider> =
                     connected.get(section).ok_or_else(|| anyhow!("[providers.{section}] is not connected"))?;
-                within(config, provider.prepare(capability)).await.with_context(|| not_ready(section, capability))?;
-                if capability == Capability::Blob {
-                    open_existing(config, provider.as_ref(), section).await?;
-                }
+                prepare(config, provider.as_ref(), section, capability).await?;
             }
         }
         Ok(Self { connected })

@@ -168,6 +168,20 @@ async fn an_existing_location_that_is_missing_fails_the_check_as_it_does_the_sta
 }
 
 #[tokio::test]
+async fn where_all_locations_are_existing_ones_that_of_the_provider_is_neither_needed_nor_made() {
+    for create in [true, false] {
+        let toml = format!(
+            "[providers.f]\ntype = \"file\"\npath = \".\"\nblob = {{ create = {create} }}\n\
+             [blob]\nphotos = {{ provider = \"f\", existing = true }}"
+        );
+        let checked = check("blob").file("photos/cat.jpg", "cat").toml(&toml).end().await;
+        assert_eq!((checked.code, row(&checked, "f (")[2]), (Some(0), "answers"), "{checked:?}");
+        let app = run("blob").file("photos/cat.jpg", "cat").toml(&toml).start().await;
+        assert!(!app.dir().join("slight-blob").exists());
+    }
+}
+
+#[tokio::test]
 async fn a_backend_that_is_not_there_is_told_once() {
     let toml = "[providers.redis]\nurl = \"redis://127.0.0.1:1\"\n[key-value]\n\"*\" = \"redis\"\n[messaging]\n\"*\" = \"redis\"";
     let ended = check("kv").toml(toml).end().await;
