@@ -1,4 +1,4 @@
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::{
@@ -15,27 +15,41 @@ use aws_smithy_http_client::{
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use slight_capabilities::{Error, Result};
+use tokio::sync::OnceCell;
 
-use crate::settings::Settings;
+use crate::{credentials, location::Location, settings::Settings, site::Site, store::Store};
 
 /// How long connecting may take at most.
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// How often a request is sent at most, where a second time does no harm.
-const ATTEMPTS: u32 = 3;
+pub(crate) const ATTEMPTS: u32 = 3;
 
 /// What a section may spend on sending again before S3 answers: 5 each time, or 10 after a timeout.
 const RETRIES: usize = 500;
 
-/// The client that all requests of a section go through, and its region. Nothing is sent yet to S3.
-pub(crate) async fn client(settings: &Settings) -> Result<(Client, String)> {
-    let shared = tokio::time::timeout(settings.timeout, load(settings)?);
-    let shared = shared.await.map_err(|_| Error::timeout("the region could not be found out in time; set `region`"))?;
+/// The first location of a section, with the client that all its requests go through. Nothing is sent yet to S3.
+pub(crate) async fn store(settings: &Settings, location: Location, create: bool) -> Result<Store> {
+    let shared = tokio::time::timeout(settings.timeout, load(settings)).await;
+    let shared = shared.map_err(|_| Error::timeout("the region could not be found out in time; set `region`"))??;
     let Some(region) = shared.region().map(ToString::to_string) else {
         return Err(Error::invalid("there is no region: set `region`, or AWS_REGION in the environment"));
     };
+    let endpoint = settings.endpoint.as_deref().or(shared.endpoint_url());
+    Ok(Store {
+        client: client(settings, &shared),
+        site: Arc::new(Site::new(endpoint, &region, settings.profile.as_deref())),
+        region,
+        timeout: settings.timeout,
+        location,
+        create,
+        ready: OnceCell::new(),
+    })
+}
+
+fn client(settings: &Settings, shared: &SdkConfig) -> Client {
     let is_compatible = settings.endpoint.is_some() || shared.endpoint_url().is_some();
-    let mut config = aws_sdk_s3::config::Builder::from(&shared)
+    let mut config = aws_sdk_s3::config::Builder::from(shared)
         .force_path_style(settings.path_style.unwrap_or(is_compatible))
         .retry_config(
             RetryConfig::standard()
@@ -57,17 +71,19 @@ pub(crate) async fn client(settings: &Settings) -> Result<(Client, String)> {
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     }
-    Ok((Client::from_conf(config.build()), region))
+    Client::from_conf(config.build())
 }
 
 /// What AWS's tools share: credentials, region, profile.
-fn load(settings: &Settings) -> Result<impl Future<Output = SdkConfig>> {
+async fn load(settings: &Settings) -> Result<SdkConfig> {
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
     if let Some(region) = settings.region.as_deref().or(settings.endpoint.as_ref().map(|_| "us-east-1")) {
         loader = loader.region(Region::new(region.to_owned()));
     }
     if let Some(profile) = &settings.profile {
-        loader = loader.profile_name(profile);
+        credentials::require_profile(profile).await?;
+        // Those that AWS's tools would find elsewhere are not meant.
+        loader = loader.profile_name(profile).no_credentials();
     }
     if let (Some(id), Some(secret)) = (&settings.access_key_id, &settings.secret_access_key) {
         let token = settings.session_token.as_ref().map(|token| token.expose().to_owned());
@@ -76,7 +92,11 @@ fn load(settings: &Settings) -> Result<impl Future<Output = SdkConfig>> {
     if let Some(path) = &settings.ca_file {
         loader = loader.http_client(trusting(path)?);
     }
-    Ok(loader.load())
+    let shared = loader.load().await;
+    Ok(match &settings.profile {
+        Some(profile) => credentials::of_profile(shared, profile),
+        None => shared,
+    })
 }
 
 /// A client that trusts the certificates of a file and no others.

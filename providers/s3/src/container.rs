@@ -7,7 +7,7 @@ use slight_capabilities::{
 
 use crate::{
     containers::{created_at, head, time},
-    errors,
+    errors::{self, Effect},
     listing::Listing,
     names::{MARKER, Naming},
     reading,
@@ -39,7 +39,7 @@ impl S3Container {
     async fn bucket_created_at(&self) -> Result<SystemTime> {
         let list = self.store.client.list_buckets().prefix(self.store.bucket());
         let answer = ask(self.store.deadline(), list.send()).await;
-        let answer = answer.map_err(|failure| self.store.error(failure, true))?;
+        let answer = answer.map_err(|failure| self.store.error(failure, Effect::None))?;
         let bucket = answer.buckets().iter().find(|bucket| bucket.name() == Some(self.store.bucket()));
         time(bucket.and_then(|bucket| bucket.creation_date))
     }
@@ -62,7 +62,7 @@ impl Container for S3Container {
     async fn read(&self, object: &str, range: ByteRange) -> Result<Blob> {
         match reading::open(&self.store, &self.key(object), range).await {
             Err(failure) if failure.is_missing() => Err(no_object(object, &self.name)),
-            opened => opened.map_err(|failure| self.store.error(failure, true)),
+            opened => opened.map_err(|failure| self.store.error(failure, Effect::None)),
         }
     }
 

@@ -7,7 +7,7 @@ use slight_capabilities::{BlobStore, Container, Error, ObjectId, QualifiedName, 
 use crate::{
     container::{S3Container, no_object},
     copying::copy,
-    errors,
+    errors::{self, Effect},
     listing::Listing,
     location::Location,
     names::{MARKER, Naming, directory_of},
@@ -38,6 +38,7 @@ impl Containers {
 
     /// The container, if it is there.
     async fn found(&self, name: &QualifiedName) -> Result<S3Container> {
+        self.store.ready(self.store.deadline()).await?;
         let container = self.named(name);
         created_at(&self.store, &container).await?;
         Ok(container)
@@ -50,7 +51,7 @@ pub(crate) async fn head(store: &Store, key: &str) -> Result<Option<HeadObjectOu
     match ask(store.deadline(), head.send()).await {
         Ok(head) => Ok(Some(head)),
         Err(failure) if failure.is_missing() => Ok(None),
-        Err(failure) => Err(store.error(failure, true)),
+        Err(failure) => Err(store.error(failure, Effect::None)),
     }
 }
 
@@ -73,8 +74,10 @@ fn no_container(name: &str) -> Error {
 impl BlobStore for Containers {
     async fn create(&self, name: &QualifiedName) -> Result<Arc<dyn Container>> {
         let (store, container) = (&self.store, self.named(name));
+        let deadline = store.deadline();
+        store.ready(deadline).await?;
         // Once: a second request would find what the first has made.
-        let made = ask_once(store.deadline(), || {
+        let made = ask_once(deadline, || {
             let put = store.client.put_object().bucket(store.bucket()).key(container.marker()).if_none_match("*");
             put.customize().config_override(once()).send()
         });
@@ -83,7 +86,7 @@ impl BlobStore for Containers {
             Err(failure) if failure.is_conflict() => {
                 Err(Error::already_exists(format!("there is a container {:?} already", name.name)))
             }
-            Err(failure) => Err(store.error(failure, false)),
+            Err(failure) => Err(store.error(failure, Effect::Once)),
         }
     }
 
@@ -93,10 +96,10 @@ impl BlobStore for Containers {
 
     async fn existing(&self, location: &str) -> Result<Arc<dyn Container>> {
         let missing = || Error::not_found(format!("there is no S3 bucket for the location {location:?}"));
-        let store = Arc::new(self.store.at(Location::existing(location).ok_or_else(missing)?));
+        let store = Arc::new(self.store.at(Location::existing(location).ok_or_else(missing)?, false));
         store.check().await.map_err(|failure| {
             let not_there = failure.is_no_bucket();
-            let error = store.error(failure, true);
+            let error = store.error(failure, Effect::None);
             if not_there { missing().with_source(error) } else { error }
         })?;
         Ok(Arc::new(S3Container {
@@ -109,6 +112,7 @@ impl BlobStore for Containers {
     }
 
     async fn delete(&self, name: &QualifiedName) -> Result<()> {
+        self.store.ready(self.store.deadline()).await?;
         let container = self.named(name);
         // All keys but the marker, also such as another program has put there.
         let name = |key: &str| Some(key.to_owned()).filter(|key| key != MARKER);
@@ -129,6 +133,7 @@ impl BlobStore for Containers {
     }
 
     async fn exists(&self, name: &QualifiedName) -> Result<bool> {
+        self.store.ready(self.store.deadline()).await?;
         Ok(head(&self.store, &self.named(name).marker()).await?.is_some())
     }
 

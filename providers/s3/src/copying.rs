@@ -4,7 +4,7 @@ use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use slight_capabilities::Result;
 
 use crate::{
-    errors::Failure,
+    errors::{Effect, Failure},
     multipart::{Description, MAX_PARTS, Multipart, Upload},
     store::{Store, ask},
 };
@@ -25,7 +25,7 @@ pub(crate) async fn copy(store: &Arc<Store>, from: &str, head: HeadObjectOutput,
     let size = head.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
     let source = Source { path: path(store.bucket(), from), etag: head.e_tag };
     if size <= AT_ONCE {
-        return copy_at_once(store, source, size, to).await.map_err(|failure| store.error(failure, true));
+        return copy_at_once(store, source, size, to).await.map_err(|failure| store.error(failure, Effect::Repeatable));
     }
     let description = Description { content_type: head.content_type, metadata: head.metadata };
     let mut upload = Multipart::begin(store, to, description).await?;
@@ -61,7 +61,7 @@ async fn copy_part(
     start: u64,
     end: u64,
 ) -> Result<Option<String>, Failure> {
-    let Upload { store, key, id } = &*upload;
+    let Upload { store, key, id, .. } = &*upload;
     let copy = store.client.upload_part_copy().bucket(store.bucket()).key(key).upload_id(id).part_number(number);
     let copy = copy.copy_source(source.path).set_copy_source_if_match(source.etag);
     let copy = copy.copy_source_range(format!("bytes={start}-{}", end - 1));

@@ -1,7 +1,7 @@
 use slight_capabilities::{Error, Result, add_to_counter};
 use tokio::time::{Instant, timeout_at};
 
-use crate::{entry, key_value::S3Bucket, pause::Pause};
+use crate::{entry, errors::Effect, key_value::S3Bucket, pause::Pause};
 
 impl S3Bucket {
     /// Reads, adds, and writes if nobody else has written meanwhile; until that succeeds or the time is over.
@@ -18,7 +18,7 @@ impl S3Bucket {
             match entry::write(&self.store, &object, version.as_ref(), sum.to_string().into(), deadline).await {
                 Ok(()) => return Ok(sum),
                 Err(failure) if failure.is_conflict() => {}
-                Err(failure) => return Err(self.store.error(failure, false)),
+                Err(failure) => return Err(self.store.error(failure, Effect::Once)),
             }
             if !pause.wait(deadline).await {
                 return Err(busy());

@@ -1,4 +1,4 @@
-use std::error::Error as StdError;
+use std::{error::Error as StdError, iter::successors};
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::{
@@ -7,7 +7,24 @@ use aws_sdk_s3::{
 };
 use slight_capabilities::{Error, ErrorKind};
 
+use crate::{
+    answers::{ELSEWHERE, THROTTLED, answered, is_failing},
+    credentials,
+    site::Site,
+};
+
 type Source = Box<dyn StdError + Send + Sync>;
+
+/// What has happened if a request has taken effect although it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing that the call is about: the request reads, or prepares.
+    None,
+    /// What another attempt would do as well.
+    Repeatable,
+    /// What must not be done twice.
+    Once,
+}
 
 /// Why a request did not do what it should: what S3 or the network said, for the caller to judge.
 #[derive(Debug)]
@@ -83,47 +100,83 @@ impl Failure {
         self.is(&[429], &THROTTLED)
     }
 
-    /// Worth another attempt, where a second one does no harm.
+    /// The network was at fault, and not what S3 answered: worth another attempt, where a second one does no harm.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self.reason, Reason::Broken | Reason::Late | Reason::NotSent)
     }
 
-    /// Says what it means to the caller: the one place where errors of the client become ours. `repeatable` says that a
-    /// second attempt would do no harm, and so that an unclear outcome is none.
+    /// S3 may have done what was asked.
+    pub(crate) fn is_unclear(&self) -> bool {
+        match self.reason {
+            Reason::Late | Reason::Broken => true,
+            Reason::Answered { status, .. } => is_failing(status) && !self.is_throttled(),
+            Reason::NotSent | Reason::NoCredentials => false,
+        }
+    }
+
+    /// As [`is_transient`](Self::is_transient), or S3 itself is failing.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.is_transient() || self.is_unclear()
+    }
+
+    fn is_caused_by(&self, text: &str) -> bool {
+        self.source.as_deref().is_some_and(|source| causes(source).any(|cause| cause.to_string().contains(text)))
+    }
+
+    /// Says what it means to the caller: the one place where errors of the client become ours.
     ///
     /// What the client or the server said goes into the log alone: it may name keys, users and addresses.
-    pub(crate) fn into_error(self, bucket: &str, repeatable: bool) -> Error {
-        let (kind, sentence) = self.classify(repeatable);
+    pub(crate) fn into_error(self, site: &Site, bucket: &str, effect: Effect) -> Error {
+        let (kind, sentence) = self.classify(site, effect);
         let message = match kind {
             ErrorKind::Denied | ErrorKind::NotFound | ErrorKind::Invalid => {
                 format!("{sentence} (S3 bucket {bucket:?})")
             }
+            // Of these the guest is told the kind alone.
+            ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Other => {
+                format!("{sentence} ({site}, S3 bucket {bucket:?})")
+            }
             _ => sentence,
         };
         let error = Error::new(kind, message);
-        match self.source {
+        match self.into_source(site) {
             Some(source) => error.with_source(source),
             None => error,
         }
     }
 
-    fn classify(&self, repeatable: bool) -> (ErrorKind, String) {
+    fn into_source(self, site: &Site) -> Option<Source> {
+        let source = self.source?;
+        let is_about_a_token = matches!(self.reason, Reason::NoCredentials) && site.profile.is_none();
+        let told = if is_about_a_token { credentials::unreadable_token(&*source) } else { None };
+        Some(told.map_or(source, Source::from))
+    }
+
+    fn classify(&self, site: &Site, effect: Effect) -> (ErrorKind, String) {
         let (kind, sentence) = match &self.reason {
+            Reason::Late if effect == Effect::None => (ErrorKind::Timeout, "S3 did not answer in time"),
             Reason::Late => (ErrorKind::Timeout, "S3 did not answer in time; the outcome is unknown"),
-            Reason::NotSent => (ErrorKind::Unavailable, "S3 cannot be reached"),
-            Reason::Broken if repeatable => (ErrorKind::Unavailable, "the connection to S3 broke"),
+            Reason::NotSent => (ErrorKind::Unavailable, self.no_connection(site)),
+            Reason::Broken if effect != Effect::Once => (ErrorKind::Unavailable, "the connection to S3 broke"),
             Reason::Broken => (ErrorKind::Timeout, "the connection to S3 broke; the outcome is unknown"),
-            Reason::NoCredentials => (
-                ErrorKind::Denied,
-                "no credentials for S3 could be had: set access-key-id and secret-access-key, or AWS's own variables, \
-                 files or roles",
-            ),
+            Reason::NoCredentials => return (ErrorKind::Denied, no_credentials(site)),
             Reason::Answered { region: Some(region), .. } if self.is_elsewhere() => {
                 return (ErrorKind::Invalid, format!("the bucket is in the region {region}: set `region` to it"));
             }
-            Reason::Answered { status, code, .. } => answered(*status, code, repeatable),
+            Reason::Answered { status, code, .. } => answered(*status, code, effect),
         };
         (kind, sentence.to_owned())
+    }
+
+    fn no_connection(&self, site: &Site) -> &'static str {
+        if self.is_caused_by("certificate") {
+            "the certificate of S3 is not trusted; name the one to trust with ca-file"
+        } else if site.is_encrypted && NO_TLS.iter().any(|sign| self.is_caused_by(sign)) {
+            "S3 cannot be reached over TLS; if this port is one without TLS, the endpoint begins with http:// instead of \
+             https://"
+        } else {
+            "S3 cannot be reached"
+        }
     }
 
     fn is_elsewhere(&self) -> bool {
@@ -131,46 +184,16 @@ impl Failure {
     }
 }
 
-const THROTTLED: [&str; 5] =
-    ["SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests"];
+/// What a TLS handshake ends with where the server does not speak TLS: it answers in plain text, ends the connection, or
+/// waits for more of what it takes for a request.
+const NO_TLS: [&str; 4] = ["InvalidContentType", "tls handshake eof", "reset by peer", "timeout occurred"];
 
-const TOO_MANY: (ErrorKind, &str) = (ErrorKind::Unavailable, "S3 asks for fewer requests");
-
-const ELSEWHERE: [&str; 3] = ["PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed"];
-
-fn answered(status: u16, code: &str, repeatable: bool) -> (ErrorKind, &'static str) {
-    match code {
-        "NoSuchBucket" => (ErrorKind::NotFound, "the bucket is missing"),
-        "InvalidAccessKeyId" | "InvalidClientTokenId" | "UnrecognizedClientException" => {
-            (ErrorKind::Denied, "S3 does not know the access key id")
-        }
-        "SignatureDoesNotMatch" => (ErrorKind::Denied, "the secret access key is not that of the access key id"),
-        "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "InvalidToken" => {
-            (ErrorKind::Denied, "the credentials have expired, or their session token is not theirs")
-        }
-        "RequestTimeTooSkewed" => (ErrorKind::Denied, "the clock of this machine is wrong, or that of S3"),
-        code if THROTTLED.contains(&code) => TOO_MANY,
-        "KeyTooLongError" => (ErrorKind::Invalid, "the name is too long: with its prefixes, S3 takes 1,024 bytes"),
-        "EntityTooLarge" => (ErrorKind::TooLarge, "this is more than S3 takes"),
-        "InvalidBucketName" => (ErrorKind::Invalid, "this is no name for a bucket"),
-        code if ELSEWHERE.contains(&code) => {
-            (ErrorKind::Invalid, "the bucket is in another region: set `region` to it")
-        }
-        _ => by_status(status, repeatable),
-    }
-}
-
-fn by_status(status: u16, repeatable: bool) -> (ErrorKind, &'static str) {
-    match status {
-        301 | 307 => (ErrorKind::Invalid, "the bucket is in another region: set `region` to it"),
-        401 | 403 => (ErrorKind::Denied, "these credentials may not do this in S3"),
-        404 => (ErrorKind::NotFound, "there is no such object"),
-        409 | 412 => (ErrorKind::Conflict, "another request was faster; nothing was changed"),
-        429 => TOO_MANY,
-        // An error may also come behind a head that says that all is well.
-        200..=299 | 500.. if repeatable => (ErrorKind::Unavailable, "S3 is failing"),
-        200..=299 | 500.. => (ErrorKind::Timeout, "S3 failed; the outcome is unknown"),
-        _ => (ErrorKind::Other, "S3 refused the request"),
+fn no_credentials(site: &Site) -> String {
+    match &site.profile {
+        Some(profile) => format!("no credentials for S3 could be had from the profile {profile:?}"),
+        None => "no credentials for S3 could be had: set access-key-id and secret-access-key, or AWS's own variables, \
+                 files or roles"
+            .to_owned(),
     }
 }
 
@@ -199,9 +222,9 @@ where
             code: answer.err().code().unwrap_or_default().to_owned(),
             region: answer.raw().headers().get("x-amz-bucket-region").map(str::to_owned),
         },
-        _ if is_caused_by(error, |cause| cause.is::<CredentialsError>()) => Reason::NoCredentials,
+        _ if causes(error).any(|cause| cause.is::<CredentialsError>()) => Reason::NoCredentials,
         SdkError::ConstructionFailure(_) => Reason::NotSent,
-        _ if is_caused_by(error, is_no_connection) => Reason::NotSent,
+        _ if causes(error).any(is_no_connection) => Reason::NotSent,
         SdkError::DispatchFailure(failure) if failure.is_timeout() => Reason::Late,
         _ => Reason::Broken,
     }
@@ -211,13 +234,7 @@ fn is_no_connection(cause: &(dyn StdError + 'static)) -> bool {
     cause.downcast_ref::<hyper_util::client::legacy::Error>().is_some_and(|error| error.is_connect())
 }
 
-fn is_caused_by(error: &(dyn StdError + 'static), is: impl Fn(&(dyn StdError + 'static)) -> bool) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if is(error) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+/// An error and what it comes from.
+pub(crate) fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    successors(Some(error), |error: &&'a (dyn StdError + 'static)| (*error).source())
 }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     entry::{self, MAX_VALUE_BYTES},
+    errors::Effect,
     listing::Listing,
     names::{Naming, directory_of},
     removal::remove,
@@ -54,9 +55,10 @@ impl S3Bucket {
     }
 
     pub(crate) async fn get_by(&self, key: &str, deadline: Instant) -> Result<Option<Entry>> {
+        self.store.ready(deadline).await?;
         match entry::read(&self.store, &self.key(key), deadline).await {
             Err(failure) if failure.is_missing() => Ok(None),
-            read => read.map_err(|failure| self.store.error(failure, true))?.checked(key).map(Some),
+            read => read.map_err(|failure| self.store.error(failure, Effect::None))?.checked(key).map(Some),
         }
     }
 }
@@ -78,28 +80,34 @@ impl Bucket for S3Bucket {
     async fn set(&self, key: &str, value: Bytes) -> Result<()> {
         check_size(key, &value)?;
         let deadline = self.store.deadline_with(value.len() as u64);
+        self.store.ready(deadline).await?;
         let put = self.store.client.put_object().bucket(self.store.bucket()).key(self.key(key)).body(value.into());
-        ask(deadline, put.send()).await.map(drop).map_err(|failure| self.store.error(failure, true))
+        ask(deadline, put.send()).await.map(drop).map_err(|failure| self.store.error(failure, Effect::Repeatable))
     }
 
     async fn delete(&self, key: &str) -> Result<()> {
+        let deadline = self.store.deadline();
+        self.store.ready(deadline).await?;
         let delete = self.store.client.delete_object().bucket(self.store.bucket()).key(self.key(key));
-        match ask(self.store.deadline(), delete.send()).await {
+        match ask(deadline, delete.send()).await {
             Err(failure) if failure.is_missing() => Ok(()),
-            deleted => deleted.map(drop).map_err(|failure| self.store.error(failure, true)),
+            deleted => deleted.map(drop).map_err(|failure| self.store.error(failure, Effect::Repeatable)),
         }
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {
+        let deadline = self.store.deadline();
+        self.store.ready(deadline).await?;
         let head = self.store.client.head_object().bucket(self.store.bucket()).key(self.key(key));
-        match ask(self.store.deadline(), head.send()).await {
+        match ask(deadline, head.send()).await {
             Ok(_) => Ok(true),
             Err(failure) if failure.is_missing() => Ok(false),
-            Err(failure) => Err(self.store.error(failure, true)),
+            Err(failure) => Err(self.store.error(failure, Effect::None)),
         }
     }
 
     async fn keys(&self, cursor: Option<&Cursor>) -> Result<Page<String>> {
+        self.store.ready(self.store.deadline()).await?;
         let name = |key: &str| Naming::Encoded.read(key);
         let listing = Listing { store: &self.store, prefix: &self.prefix, capability: "key-value", name: &name };
         listing.page(cursor).await
@@ -108,11 +116,12 @@ impl Bucket for S3Bucket {
     async fn swap(&self, key: &str, expected: Option<&Version>, value: Bytes) -> Result<()> {
         check_size(key, &value)?;
         let deadline = self.store.deadline_with(value.len() as u64);
+        self.store.ready(deadline).await?;
         match entry::write(&self.store, &self.key(key), expected, value, deadline).await {
             Err(failure) if failure.is_conflict() => {
                 Err(Error::conflict(format!("the entry {key:?} is not the one that was expected")))
             }
-            written => written.map_err(|failure| self.store.error(failure, false)),
+            written => written.map_err(|failure| self.store.error(failure, Effect::Once)),
         }
     }
 
@@ -136,6 +145,7 @@ impl Bucket for S3Bucket {
     }
 
     async fn delete_many(&self, keys: &[String]) -> Result<()> {
+        self.store.ready(self.store.deadline()).await?;
         let keys: BTreeSet<_> = keys.iter().map(|key| self.key(key)).collect();
         remove(&self.store, keys).await
     }

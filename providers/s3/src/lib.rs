@@ -4,11 +4,14 @@
 //! conditional writes by ETag are the swaps, and uploads in parts show nothing until they are completed. The page
 //! `docs/providers/s3.md` says how names map to keys, what is guaranteed, and what each call costs.
 
+mod answers;
+mod commit;
 mod connection;
 mod container;
 mod containers;
 mod copying;
 mod counter;
+mod credentials;
 mod entry;
 mod errors;
 mod guarantees;
@@ -18,15 +21,17 @@ mod location;
 mod multipart;
 mod names;
 mod pause;
+mod readiness;
 mod reading;
 mod removal;
 mod settings;
+mod site;
 mod store;
 mod sweep;
 mod turns;
 mod upload;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -34,6 +39,7 @@ use slight_capabilities::{BlobStore, Capability, Connect, KeyValue, Provider, Pr
 
 use crate::{
     containers::Containers,
+    errors::Effect,
     key_value::Buckets,
     location::Location,
     settings::{BlobSettings, Settings},
@@ -55,7 +61,8 @@ pub fn kind() -> ProviderKind {
 struct S3 {
     key_value: Arc<Store>,
     blob: Arc<Store>,
-    settings: Settings,
+    connect: Connect,
+    abandoned_after: Duration,
     buckets: Arc<Buckets>,
     containers: Arc<Containers>,
     /// Which capabilities are in use.
@@ -66,25 +73,25 @@ impl S3 {
     async fn connect(settings: Settings) -> Result<Self> {
         settings.check()?;
         let location = Location::parse("key-value.location", &settings.key_value.location)?;
-        let (client, region) = connection::client(&settings).await?;
-        let key_value = Arc::new(Store { client, region, timeout: settings.timeout, location });
-        let BlobSettings { location, part_size, .. } = &settings.blob;
-        let blob = Arc::new(key_value.at(Location::parse("blob.location", location)?));
+        let key_value = Arc::new(connection::store(&settings, location, settings.key_value.create).await?);
+        let BlobSettings { location, create, part_size, abandoned_after } = &settings.blob;
+        let blob = Arc::new(key_value.at(Location::parse("blob.location", location)?, *create));
         Ok(Self {
             buckets: Arc::new(Buckets::new(key_value.clone())),
             containers: Arc::new(Containers::new(blob.clone(), *part_size as usize)),
             key_value,
             blob,
-            settings,
+            connect: settings.connect,
+            abandoned_after: *abandoned_after,
             prepared: Mutex::default(),
         })
     }
 
-    /// Where a capability keeps what it has, and whether that may be made.
-    fn location(&self, capability: Capability) -> Option<(&Arc<Store>, bool)> {
+    /// Where a capability keeps what it has.
+    fn location(&self, capability: Capability) -> Option<&Arc<Store>> {
         match capability {
-            Capability::KeyValue => Some((&self.key_value, self.settings.key_value.create)),
-            Capability::Blob => Some((&self.blob, self.settings.blob.create)),
+            Capability::KeyValue => Some(&self.key_value),
+            Capability::Blob => Some(&self.blob),
             Capability::Messaging => None,
         }
     }
@@ -100,20 +107,24 @@ impl Provider for S3 {
         Some(self.containers.clone())
     }
 
+    fn connects(&self) -> Connect {
+        self.connect
+    }
+
     async fn prepare(&self, capability: Capability) -> Result<()> {
-        let Some((store, create)) = self.location(capability) else { return Ok(()) };
-        if self.settings.connect == Connect::Eager {
-            store.prepare(capability.name(), create).await?;
+        let Some(store) = self.location(capability) else { return Ok(()) };
+        if self.connect == Connect::Eager {
+            store.prepare(capability).await?;
         }
         if self.prepared.lock().insert(capability) && capability == Capability::Blob {
-            sweep::begin(store.clone(), self.settings.blob.abandoned_after);
+            sweep::begin(store.clone(), self.abandoned_after);
         }
         Ok(())
     }
 
     async fn inspect(&self, capability: Capability) -> Result<Readiness> {
         match self.location(capability) {
-            Some((store, create)) => store.inspect(capability.name(), create).await,
+            Some(store) => store.inspect(capability).await,
             None => Ok(Readiness::Ready),
         }
     }
@@ -123,13 +134,17 @@ impl Provider for S3 {
         if prepared.is_empty() {
             // Whether the bucket is there will be asked when it is known to be wanted.
             return match self.key_value.check().await {
-                Err(failure) if !failure.is_no_bucket() => Err(self.key_value.error(failure, true)),
+                Err(failure) if !failure.is_no_bucket() => Err(self.key_value.error(failure, Effect::None)),
                 _ => Ok(()),
             };
         }
         for (capability, store) in [(Capability::KeyValue, &self.key_value), (Capability::Blob, &self.blob)] {
             if prepared.contains(&capability) {
-                store.check().await.map_err(|failure| store.error(failure, true))?;
+                match store.check().await {
+                    // Its first use will make it.
+                    Err(failure) if failure.is_no_bucket() && store.is_to_be_made() => {}
+                    checked => checked.map_err(|failure| store.error(failure, Effect::None))?,
+                }
             }
         }
         Ok(())

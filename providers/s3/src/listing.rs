@@ -1,7 +1,7 @@
 use slight_capabilities::{Cursor, Error, Page, Result};
 
 use crate::{
-    errors,
+    errors::{self, Effect},
     store::{Store, ask},
 };
 
@@ -50,7 +50,7 @@ impl Listing<'_> {
     async fn keys(&self, token: Option<String>) -> Result<Keys> {
         let list = self.store.client.list_objects_v2().bucket(self.store.bucket()).prefix(self.prefix);
         let answer = ask(self.store.deadline(), list.set_continuation_token(token).send()).await;
-        let answer = answer.map_err(|failure| self.store.error(failure, true))?;
+        let answer = answer.map_err(|failure| self.store.error(failure, Effect::None))?;
         let next = match answer.is_truncated {
             Some(true) => Some(answer.next_continuation_token.ok_or_else(errors::odd)?),
             _ => None,

@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::CompletedPart;
 use slight_capabilities::{Error, ErrorKind, Result};
 use tokio::{runtime::Handle, task::JoinSet, time::Instant};
 
 use crate::{
-    errors::{self, Failure},
-    store::{Store, ask, ask_once, once},
+    commit::{commit, marked},
+    errors::{self, Effect, Failure},
+    store::{Store, ask},
 };
 
 /// How many parts an object may have.
@@ -14,9 +15,6 @@ pub(crate) const MAX_PARTS: i32 = 10_000;
 
 /// How many parts are on their way at a time.
 const AT_ONCE: usize = 3;
-
-/// Putting the parts together takes S3 longer the more there are.
-const PARTS_A_SECOND: u64 = 20;
 
 /// An upload in parts. Until it is completed nothing of it is to be seen; one that is not completed is aborted, also when
 /// it is dropped.
@@ -33,6 +31,8 @@ pub(crate) struct Upload {
     pub(crate) store: Arc<Store>,
     pub(crate) key: String,
     pub(crate) id: String,
+    /// Which the object has in its metadata once it is this upload.
+    pub(crate) mark: String,
 }
 
 /// What an object has beside its bytes, where it is a copy.
@@ -45,10 +45,12 @@ pub(crate) struct Description {
 impl Multipart {
     pub(crate) async fn begin(store: &Arc<Store>, key: &str, description: Description) -> Result<Self> {
         let create = store.client.create_multipart_upload().bucket(store.bucket()).key(key);
-        let create = create.set_content_type(description.content_type).set_metadata(description.metadata);
-        let answer = ask(store.deadline(), create.send()).await.map_err(|failure| store.error(failure, true))?;
+        let (mark, metadata) = marked(description.metadata);
+        let create = create.set_content_type(description.content_type).set_metadata(Some(metadata));
+        let answer =
+            ask(store.deadline(), create.send()).await.map_err(|failure| store.error(failure, Effect::None))?;
         let id = answer.upload_id.ok_or_else(errors::odd)?;
-        let upload = Arc::new(Upload { store: store.clone(), key: key.to_owned(), id });
+        let upload = Arc::new(Upload { store: store.clone(), key: key.to_owned(), id, mark });
         Ok(Self { upload, running: JoinSet::new(), done: Vec::new(), begun: 0, over: false })
     }
 
@@ -80,7 +82,7 @@ impl Multipart {
         match self.running.join_next().await {
             None => {}
             Some(Ok(Ok(part))) => self.done.push(part),
-            Some(Ok(Err(failure))) => return Err(self.upload.store.error(failure, true)),
+            Some(Ok(Err(failure))) => return Err(self.upload.store.error(failure, Effect::None)),
             Some(Err(panic)) => return Err(Error::other("a part could not be sent").with_source(panic)),
         }
         Ok(())
@@ -93,24 +95,9 @@ impl Multipart {
         }
         let mut parts = std::mem::take(&mut self.done);
         parts.sort_unstable_by_key(|part| part.part_number);
-        let Upload { store, key, id } = &*self.upload;
-        let deadline = store.deadline() + std::time::Duration::from_secs(parts.len() as u64 / PARTS_A_SECOND);
-        let all = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-        // Once: a second request would be told that there is no such upload, whether the first has completed it or not.
-        let answer = ask_once(deadline, || {
-            let complete = store.client.complete_multipart_upload().bucket(store.bucket()).key(key).upload_id(id);
-            complete.multipart_upload(all.clone()).customize().config_override(once()).send()
-        });
-        match answer.await {
-            Ok(_) => {
-                self.over = true;
-                Ok(())
-            }
-            Err(failure) if failure.is_no_upload() => {
-                Err(Error::conflict("the upload was aborted by somebody else; the object is as it was"))
-            }
-            Err(failure) => Err(store.error(failure, false)),
-        }
+        commit(&self.upload, parts).await?;
+        self.over = true;
+        Ok(())
     }
 
     /// Removes the parts, and waits until that is done.
@@ -143,7 +130,7 @@ async fn abort(upload: Arc<Upload>, mut parts: JoinSet<Result<CompletedPart, Fai
             Ok(()) => {}
             Err(failure) if failure.is_no_upload() => return,
             Err(failure) => {
-                let error = upload.store.error(failure, true);
+                let error = upload.store.error(failure, Effect::Repeatable);
                 tracing::warn!("an upload to S3 could not be aborted, and its parts stay until a later start: {error}");
                 return;
             }
@@ -152,7 +139,7 @@ async fn abort(upload: Arc<Upload>, mut parts: JoinSet<Result<CompletedPart, Fai
 }
 
 async fn abort_once(upload: &Upload, deadline: Instant) -> Result<(), Failure> {
-    let Upload { store, key, id } = upload;
+    let Upload { store, key, id, .. } = upload;
     let abort = store.client.abort_multipart_upload().bucket(store.bucket()).key(key).upload_id(id);
     ask(deadline, abort.send()).await.map(drop)
 }

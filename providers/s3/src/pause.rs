@@ -20,6 +20,11 @@ impl Default for Pause {
 }
 
 impl Pause {
+    /// For a server that fails, and needs longer than one that has only met another request.
+    pub(crate) fn after_a_failure() -> Self {
+        Self { most: LONGEST }
+    }
+
     /// Pauses. False, without a pause, when the deadline would pass meanwhile.
     pub(crate) async fn wait(&mut self, deadline: Instant) -> bool {
         let pause = self.most.mul_f64(fastrand::f64());

@@ -7,7 +7,7 @@ use slight_capabilities::{Blob, ByteRange, Error, Result};
 use tokio::time::timeout;
 
 use crate::{
-    errors::{self, Failure},
+    errors::{self, Effect, Failure},
     pause::Pause,
     store::{Store, ask},
 };
@@ -117,7 +117,7 @@ impl Reading {
     /// Goes on where the stream broke, if the object is still the same.
     async fn resume(&mut self, broken: Failure) -> Result<()> {
         let Some(etag) = self.etag.clone().filter(|_| self.resumptions > 0) else {
-            return Err(self.store.error(broken, true));
+            return Err(self.store.error(broken, Effect::None));
         };
         self.resumptions -= 1;
         Pause::default().wait(self.store.deadline()).await;
@@ -131,7 +131,7 @@ impl Reading {
             Err(failure) if failure.is_conflict() || failure.is_out_of_range() => {
                 Err(Error::conflict("the object was changed or removed while it was read"))
             }
-            Err(failure) => Err(self.store.error(failure, true)),
+            Err(failure) => Err(self.store.error(failure, Effect::None)),
         }
     }
 }

@@ -4,7 +4,7 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use slight_capabilities::{Error, Result};
 
 use crate::{
-    errors,
+    errors::{self, Effect},
     store::{Store, ask},
 };
 
@@ -30,7 +30,7 @@ async fn remove_batch(store: &Store, objects: Vec<ObjectIdentifier>) -> Result<(
     let deadline = store.deadline() + Duration::from_secs(objects.len() as u64 / KEYS_A_SECOND);
     let all = Delete::builder().set_objects(Some(objects)).quiet(true).build().map_err(|_| errors::odd())?;
     let request = store.client.delete_objects().bucket(store.bucket()).delete(all);
-    let answer = ask(deadline, request.send()).await.map_err(|failure| store.error(failure, true))?;
+    let answer = ask(deadline, request.send()).await.map_err(|failure| store.error(failure, Effect::Repeatable))?;
     // Each of them may have been refused by itself.
     match answer.errors().first().map(|error| error.code().unwrap_or_default()) {
         None => Ok(()),

@@ -28,7 +28,7 @@ pub(crate) struct Settings {
     pub(crate) secret_access_key: Option<Secret>,
     /// The session token of temporary keys.
     pub(crate) session_token: Option<Secret>,
-    /// The profile in AWS's shared files to take credentials and region from.
+    /// The profile in AWS's shared files to take region and credentials from: these from nowhere else.
     pub(crate) profile: Option<String>,
     /// When to connect first: `eager` at the start, which fails if a bucket cannot be reached, or `lazy` with the first use.
     #[serde(default)]
@@ -55,7 +55,7 @@ pub(crate) struct Settings {
 pub(crate) struct KeyValueSettings {
     /// The S3 bucket; behind it, after a slash, what the keys in it begin with.
     pub(crate) location: String,
-    /// Whether the S3 bucket is made if it is missing. Otherwise the start fails.
+    /// Whether the S3 bucket is made if it is missing. Otherwise the start fails, or with `connect = "lazy"` each call.
     pub(crate) create: bool,
 }
 
@@ -70,7 +70,7 @@ impl Default for KeyValueSettings {
 pub(crate) struct BlobSettings {
     /// The S3 bucket; behind it, after a slash, what the keys in it begin with.
     pub(crate) location: String,
-    /// Whether the S3 bucket is made if it is missing. Otherwise the start fails.
+    /// Whether the S3 bucket is made if it is missing. Otherwise the start fails, or with `connect = "lazy"` each call.
     pub(crate) create: bool,
     /// How large the parts of large objects are: 5 MiB to 1 GiB. An object has at most 10,000, and a write holds four in
     /// memory.

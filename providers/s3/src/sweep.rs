@@ -6,7 +6,7 @@ use std::{
 use aws_sdk_s3::types::MultipartUpload;
 
 use crate::{
-    errors::Failure,
+    errors::{Effect, Failure},
     store::{Store, ask},
 };
 
@@ -17,9 +17,13 @@ const PAGES: usize = 10;
 /// the background, since nothing waits for it.
 pub(crate) fn begin(store: Arc<Store>, older_than: Duration) {
     tokio::spawn(async move {
-        if let Err(failure) = sweep(&store, older_than).await {
-            let error = store.error(failure, true);
-            tracing::warn!("unfinished uploads in S3 could not be looked for: {error}");
+        match sweep(&store, older_than).await {
+            Ok(()) => {}
+            Err(failure) if failure.is_no_bucket() && store.is_to_be_made() => {}
+            Err(failure) => {
+                let error = store.error(failure, Effect::Repeatable);
+                tracing::warn!("unfinished uploads in S3 could not be looked for: {error}");
+            }
         }
     });
 }

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use slight_capabilities::{ByteStream, Result};
 
 use crate::{
-    errors::Failure,
+    errors::{Effect, Failure},
     multipart::{Description, Multipart, Upload},
     store::{Store, ask},
 };
@@ -91,12 +91,12 @@ impl Writing {
     async fn put(&self, content: Bytes) -> Result<()> {
         let deadline = self.store.deadline_with(content.len() as u64);
         let put = self.store.client.put_object().bucket(self.store.bucket()).key(&self.key).body(content.into());
-        ask(deadline, put.send()).await.map(drop).map_err(|failure| self.store.error(failure, true))
+        ask(deadline, put.send()).await.map(drop).map_err(|failure| self.store.error(failure, Effect::Repeatable))
     }
 }
 
 async fn send(upload: Arc<Upload>, number: i32, content: Bytes, spare: Spare) -> Result<Option<String>, Failure> {
-    let Upload { store, key, id } = &*upload;
+    let Upload { store, key, id, .. } = &*upload;
     let deadline = store.deadline_with(content.len() as u64);
     let part = store.client.upload_part().bucket(store.bucket()).key(key).upload_id(id).part_number(number);
     let answer = ask(deadline, part.body(content.clone().into()).send()).await?;

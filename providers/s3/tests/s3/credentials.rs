@@ -129,6 +129,65 @@ async fn keys_and_region_may_come_from_a_profile() {
 }
 
 #[tokio::test]
+async fn a_profile_of_the_settings_goes_before_keys_of_the_environment() {
+    if has_connected().await {
+        return;
+    }
+    let Some(place) = place() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("credentials");
+    let (id, secret) = (S3_ADMIN.id, S3_ADMIN.secret);
+    let profiles =
+        format!("[work]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n[empty]\nregion = us-east-1\n");
+    std::fs::write(&file, profiles).unwrap();
+    let others = [
+        ("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap()),
+        ("AWS_ACCESS_KEY_ID", "hunter2"),
+        ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+    ];
+    let test = "credentials::a_profile_of_the_settings_goes_before_keys_of_the_environment";
+    let mut settings = without_keys(place.settings());
+    settings["profile"] = "work".into();
+    assert_eq!(outcome(test, &settings, &others), "Ok(())");
+    settings["profile"] = "empty".into();
+    let found = outcome(test, &settings, &others);
+    assert!(found.contains("Denied") && found.contains(r#"the profile \"empty\""#), "{found}");
+}
+
+#[tokio::test]
+async fn an_unknown_profile_is_named_and_nothing_takes_its_place() {
+    if has_connected().await {
+        return;
+    }
+    let Some(place) = place() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("credentials");
+    std::fs::write(&file, "[work]\naws_access_key_id = a\naws_secret_access_key = b\n").unwrap();
+    let mut settings = without_keys(place.settings());
+    settings["profile"] = "wrok".into();
+    let keys = [("AWS_ACCESS_KEY_ID", S3_ADMIN.id), ("AWS_SECRET_ACCESS_KEY", S3_ADMIN.secret)];
+    for files in [vec![], vec![("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap())]] {
+        let variables = [&files[..], &keys].concat();
+        let test = "credentials::an_unknown_profile_is_named_and_nothing_takes_its_place";
+        let found = outcome(test, &settings, &variables);
+        assert!(found.contains("Invalid") && found.contains(r#"no profile \"wrok\""#), "{found}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_file_that_is_missing_is_named() {
+    if has_connected().await {
+        return;
+    }
+    let settings = json!({ "endpoint": "http://127.0.0.1:9", "key-value": { "location": S3_BUCKET } });
+    let variables = [("AWS_WEB_IDENTITY_TOKEN_FILE", "/no/such/token"), ("AWS_ROLE_ARN", "arn:aws:iam::1:role/slight")];
+    let found = outcome("credentials::a_token_file_that_is_missing_is_named", &settings, &variables);
+    for part in ["Denied", "the file /no/such/token", "AWS_WEB_IDENTITY_TOKEN_FILE"] {
+        assert!(found.contains(part), "{found}");
+    }
+}
+
+#[tokio::test]
 async fn no_credentials_at_all_say_where_to_put_them() {
     if has_connected().await {
         return;

@@ -5,7 +5,7 @@ use slight_capabilities::{Capability, ErrorKind};
 use slight_provider_s3::kind;
 use slight_services::{SEAWEEDFS, Server, free_port, present};
 
-use crate::support::{bucket, merge, place_on, value};
+use crate::support::{bucket, merge, place, place_on, value};
 
 #[tokio::test]
 async fn an_encrypted_connection_needs_a_trusted_certificate() {
@@ -33,6 +33,24 @@ async fn an_encrypted_connection_needs_a_trusted_certificate() {
         let provider = kind().connect(settings).await.unwrap();
         let error = provider.prepare(Capability::KeyValue).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert!(error.message().contains("certificate") && error.message().contains("ca-file"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_does_not_speak_tls_is_said_to_be_one_perhaps() {
+    let Some(place) = place() else { return };
+    // The one answers in plain text, the other waits for the end of a line.
+    let (waiting, _faults) = place.clone().behind_faults();
+    for place in [place, waiting] {
+        let mut settings = place.settings();
+        settings["endpoint"] = format!("https://{}", place.address()).into();
+        let provider = kind().connect(settings).await.unwrap();
+        let error = provider.prepare(Capability::KeyValue).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        for part in [&*place.address(), "slight-tests", "http:// instead of https://"] {
+            assert!(error.message().contains(part), "{error}");
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use slight_capabilities::{Capability, ErrorKind, QualifiedName, Readiness};
 use slight_provider_s3::kind;
 use slight_services::{Fault, Rule, SEAWEEDFS, Server, free_port, present};
 
-use crate::support::{S3_BUCKET, blobs, bucket, container, merge, place, place_on, text, value};
+use crate::support::{S3_BUCKET, blobs, bucket, container, eventually, merge, place, place_on, text, value};
 
 #[tokio::test]
 async fn a_missing_bucket_is_named_with_what_to_do() {
@@ -156,14 +156,86 @@ async fn an_eager_start_without_a_server_fails_and_a_lazy_one_does_not() {
 }
 
 #[tokio::test]
+async fn a_lazy_first_use_makes_what_is_missing_and_costs_later_uses_nothing() {
+    let Some(place) = place() else { return };
+    let (place, faults) = place.behind_faults();
+    let lazy = place.provider_with(lazy("made-by-the-first-use")).await;
+    // Nothing is there yet, which is no reason to send the section no calls.
+    lazy.ping().await.unwrap();
+    eventually("the look for old uploads", async || {
+        faults.take_requests().iter().any(|request| request.target.contains("uploads"))
+    })
+    .await;
+    let entries = bucket(&*lazy).await;
+    assert_eq!(faults.take_requests().len(), 0, "nothing before the first use");
+    let values = futures_util::future::join_all((0..4).map(|_| entries.get("key"))).await;
+    assert!(values.into_iter().all(|value| value.unwrap().is_none()));
+    assert_eq!(faults.take_requests().len(), 2 + 4, "one look, and one creation");
+    entries.set("key", "1".into()).await.unwrap();
+    assert_eq!(faults.take_requests().len(), 1);
+    lazy.ping().await.unwrap();
+
+    // The other capability has its own bucket, and any call may be the first.
+    assert!(!blobs(&*lazy).exists(&"container".into()).await.unwrap());
+    container(&*lazy).await.write("object", text("1")).await.unwrap();
+    lazy.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn every_call_may_be_the_first_of_a_lazy_section() {
+    let Some(place) = place() else { return };
+    for number in 0..8 {
+        let provider = place.provider_with(lazy(&format!("made-by-call-{number}"))).await;
+        let (entries, store) = (bucket(&*provider).await, blobs(&*provider));
+        match number {
+            0 => entries.set("key", "1".into()).await.unwrap(),
+            1 => entries.swap("key", None, "1".into()).await.unwrap(),
+            2 => assert_eq!(entries.increment("key", 1).await.unwrap(), 1),
+            3 => entries.delete_many(&["key".into()]).await.unwrap(),
+            4 => assert!(entries.keys(None).await.unwrap().items.is_empty()),
+            5 => assert!(!entries.exists("key").await.unwrap()),
+            6 => drop(store.create(&"container".into()).await.unwrap()),
+            _ => store.delete(&"container".into()).await.unwrap(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lazy_section_that_may_make_nothing_looks_at_nothing() {
+    let Some(place) = place() else { return };
+    let (place, faults) = place.behind_faults();
+    let mut settings = place.settings();
+    merge(&mut settings, json!({ "connect": "lazy", "key-value": { "location": "nobody-made", "create": false } }));
+    let provider = kind().connect(settings).await.unwrap();
+    provider.prepare(Capability::KeyValue).await.unwrap();
+    let error = bucket(&*provider).await.get("key").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert_eq!(faults.take_requests().len(), 1);
+    assert_eq!(provider.ping().await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// Settings of a section that looks at its S3 buckets with the first use, both of which begin with this.
+fn lazy(buckets: &str) -> serde_json::Value {
+    json!({
+        "connect": "lazy",
+        "key-value": { "location": format!("{buckets}-kv") },
+        "blob": { "location": format!("{buckets}-blob") },
+    })
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_is_unavailable_in_time() {
     let started = std::time::Instant::now();
+    let port = free_port();
     let settings = json!({
-        "endpoint": format!("http://127.0.0.1:{}", free_port()),
+        "endpoint": format!("http://127.0.0.1:{port}"),
         "access-key-id": "id",
         "secret-access-key": "hunter2",
     });
     let error = kind().connect(settings).await.unwrap().prepare(Capability::Blob).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    for part in [&*format!("127.0.0.1:{port}"), "slight-blob"] {
+        assert!(error.message().contains(part) && !error.message().contains("hunter2"), "{error}");
+    }
     assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
 }

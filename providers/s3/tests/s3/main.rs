@@ -9,6 +9,7 @@
     reason = "the helpers are part of the tests"
 )]
 
+mod commits;
 mod costs;
 mod credentials;
 mod encryption;

@@ -19,7 +19,7 @@ use slight_capabilities::{
     Blob, BlobStore, Bucket, ByteRange, ByteStream, Capability, Container, Provider, QualifiedName, Result,
 };
 use slight_provider_s3::kind;
-use slight_services::{DEADLINE, Faults, Missing, S3_ADMIN, SEAWEEDFS, Server, present};
+use slight_services::{DEADLINE, Fault, Faults, Missing, S3_ADMIN, SEAWEEDFS, Server, present};
 
 pub const MIB: usize = 1 << 20;
 
@@ -30,6 +30,7 @@ pub const S3_BUCKET: &str = "slight-tests";
 static SHARED: LazyLock<Result<Server, Missing>> = LazyLock::new(|| Server::start(&SEAWEEDFS, &[]));
 
 /// A part of an S3 bucket that nobody else uses, and the way to it.
+#[derive(Clone)]
 pub struct Place {
     pub port: u16,
     pub url: String,
@@ -55,6 +56,11 @@ impl Place {
         let faults = Faults::before(self.port);
         self.url = faults.url();
         (self, faults)
+    }
+
+    /// Its host and port.
+    pub fn address(&self) -> String {
+        self.url.split_once("://").unwrap().1.to_owned()
     }
 
     pub fn settings(&self) -> Value {
@@ -118,6 +124,11 @@ impl Place {
     pub async fn has_no_uploads(&self) {
         eventually("the end of all uploads", async || self.uploads().await == 0).await;
     }
+}
+
+/// What S3 answers where something is wrong.
+pub fn answer(status: u16, code: &str) -> Fault {
+    Fault::answer(status, format!("<Error><Code>{code}</Code><Message>hunter2</Message></Error>"))
 }
 
 pub fn merge(settings: &mut Value, more: Value) {
