@@ -68,7 +68,7 @@ pub(crate) fn report(call: Call<'_>, error: Error) -> Error {
     let Call { operation, target, .. } = call;
     let sentence = match error.kind() {
         ErrorKind::Unavailable => {
-            format!("{operation} failed: the backend of {target:?} cannot be reached; the log of the host says why")
+            format!("{operation} failed: the backend of {target:?} is not available; the log of the host says why")
         }
         ErrorKind::Timeout => format!(
             "{operation} had no answer from the backend of {target:?} in time; whether it took effect is unknown; the log \

@@ -10,8 +10,9 @@ use crate::args::LogFormat;
 
 /// Names what is logged, in the syntax of `tracing_subscriber::EnvFilter`.
 const VARIABLE: &str = "SLIGHT_LOG";
-/// What is logged unless the variable says otherwise: what concerns an operator, and what guests log.
-const DEFAULT: &str = "warn,slight=info,slight_runtime=info,guest=info";
+/// What is logged unless the variable says otherwise: what concerns an operator, and what guests log. What these clients
+/// log of a connection or of credentials is in our own errors, once and in words.
+const DEFAULT: &str = "warn,slight=info,slight_runtime=info,guest=info,async_nats=off,aws_config=error";
 
 /// What shows whatever the variable says: what is wrong with the variable, and why the command failed.
 const ALWAYS: &str = "slight::logs=warn,slight::output=warn";

@@ -88,7 +88,7 @@ async fn an_error_on_the_way_ends_the_stream() {
         panic!("the stream has to fail")
     };
     let sentence =
-        "object \"cat\" in container \"photos\": blob read failed: the backend of \"photos\" cannot be reached";
+        "object \"cat\" in container \"photos\": blob read failed: the backend of \"photos\" is not available";
     assert!(error.to_string().starts_with(sentence), "{error}");
     assert_eq!(receive(&mut state, &stream, KIB).await.unwrap(), b"", "it is closed");
 

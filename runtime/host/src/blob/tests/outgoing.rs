@@ -121,7 +121,7 @@ async fn a_failing_write_is_told_early_and_again_by_finish() {
     let body = body_of(&mut state, &value).await;
     state.write_data(lend(&container), "cat".into(), lend(&value)).await.unwrap().unwrap();
 
-    let sentence = "object \"cat\" in container \"photos\": blob write failed: the backend of \"photos\" cannot be reached; \
+    let sentence = "object \"cat\" in container \"photos\": blob write failed: the backend of \"photos\" is not available; \
                     the log of the host says why";
     let Err(StreamError::LastOperationFailed(error)) = send(&mut state, &body, pattern(10 * MIB)).await else {
         panic!("the stream has to fail")
