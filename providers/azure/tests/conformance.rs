@@ -54,6 +54,7 @@ impl Harness for OnAzurite {
 }
 
 slight_conformance::key_value!(OnAzurite);
+slight_conformance::two_processes!(OnAzurite);
 slight_conformance::blob!(OnAzurite);
 slight_conformance::messaging!(OnAzurite);
 slight_conformance::page!(kind(), include_str!("../../../docs/providers/azure.md"), || {

@@ -49,5 +49,6 @@ fn failed(error: async_nats::Error) -> Error {
 }
 
 slight_conformance::key_value!(Nats);
+slight_conformance::two_processes!(Nats);
 slight_conformance::blob!(Nats);
 slight_conformance::messaging!(Nats);

@@ -65,6 +65,7 @@ mod redis {
     use super::*;
 
     slight_conformance::key_value!(On(&REDIS));
+    slight_conformance::two_processes!(On(&REDIS));
     slight_conformance::messaging!(On(&REDIS));
     slight_conformance::many_keys!(OnItsOwn);
 }
@@ -73,6 +74,7 @@ mod valkey {
     use super::*;
 
     slight_conformance::key_value!(On(&VALKEY));
+    slight_conformance::two_processes!(On(&VALKEY));
     slight_conformance::messaging!(On(&VALKEY));
 }
 
@@ -80,6 +82,7 @@ mod cluster {
     use super::*;
 
     slight_conformance::key_value!(OnCluster);
+    slight_conformance::two_processes!(OnCluster);
     slight_conformance::messaging!(OnCluster);
 }
 

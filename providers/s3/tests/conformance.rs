@@ -67,6 +67,7 @@ fn failed(error: impl std::error::Error) -> Error {
 }
 
 slight_conformance::key_value!(OnSeaweedFs);
+slight_conformance::two_processes!(OnSeaweedFs);
 slight_conformance::blob!(OnSeaweedFs);
 
 slight_conformance::page!(kind(), include_str!("../../../docs/providers/s3.md"), || {

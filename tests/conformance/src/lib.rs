@@ -8,7 +8,8 @@
 //! slight_conformance::key_value!(Redis::default());
 //! ```
 //!
-//! Two more macros are for what is alike in the tests of many providers: [`many_keys!`] and [`page!`].
+//! Three more macros are for what is alike in the tests of many providers: [`many_keys!`], [`two_processes!`] and
+//! [`page!`].
 //!
 //! Every case makes names of its own and removes what it made, also when it fails; none expects an empty backend.
 //! Where the server is missing the cases are skipped, which is said on stderr; with the environment variable `CI` set a
@@ -19,6 +20,8 @@ pub mod key_value;
 pub mod messaging;
 #[doc(hidden)]
 pub mod page;
+#[doc(hidden)]
+pub mod two_processes;
 
 mod case;
 mod check;
@@ -66,6 +69,21 @@ macro_rules! messaging {
 macro_rules! many_keys {
     ($harness:expr) => {
         $crate::__suite! { many_keys key_value MANY_KEYS $harness; a_hundred_thousand_keys_are_listed_completely }
+    };
+}
+
+/// Tests of a bucket that two processes write to at the same time, in a module `two_processes`, for key-value providers
+/// that several processes may use. Takes an expression for a [`Harness`], which connects once more for each.
+#[macro_export]
+macro_rules! two_processes {
+    ($harness:expr) => {
+        $crate::__suite! {
+            two_processes two_processes CASES $harness;
+            two_processes_see_each_others_writes
+            increments_of_two_processes_lose_none
+            swaps_of_two_processes_lose_none
+            an_entry_is_created_by_one_of_two_processes
+        }
     };
 }
 

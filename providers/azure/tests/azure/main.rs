@@ -16,7 +16,6 @@ mod failing_messages;
 mod listing;
 mod messages;
 mod outage;
-mod races;
 mod raw;
 mod settings;
 mod signing_in;

@@ -21,7 +21,6 @@ mod lost_answers;
 mod messages;
 mod network;
 mod outage;
-mod races;
 mod settings;
 mod support;
 mod sweep;

@@ -16,6 +16,5 @@ mod listing;
 mod lost_answers;
 mod messages;
 mod outage;
-mod races;
 mod settings;
 mod support;

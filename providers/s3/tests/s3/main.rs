@@ -17,7 +17,6 @@ mod faults;
 mod listing;
 mod locations;
 mod outage;
-mod races;
 mod reading;
 mod settings;
 mod support;

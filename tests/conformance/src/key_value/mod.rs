@@ -93,7 +93,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    async fn open(&self, name: &QualifiedName) -> Outcome<Arc<dyn Bucket>> {
+    pub(crate) async fn open(&self, name: &QualifiedName) -> Outcome<Arc<dyn Bucket>> {
         let bucket = self.store.open(name).await?;
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(bucket.clone());
         Ok(bucket)
@@ -125,16 +125,16 @@ async fn keys_of(bucket: &dyn Bucket) -> Outcome<Vec<String>> {
     listing::all(async |cursor| bucket.keys(cursor.as_ref()).await).await
 }
 
-async fn value_of(bucket: &dyn Bucket, key: &str) -> Outcome<Option<Bytes>> {
+pub(crate) async fn value_of(bucket: &dyn Bucket, key: &str) -> Outcome<Option<Bytes>> {
     Ok(bucket.get(key).await?.map(|entry| entry.value))
 }
 
 /// The entry of a key that was set before.
-async fn entry_of(bucket: &dyn Bucket, key: &str) -> Outcome<Entry> {
+pub(crate) async fn entry_of(bucket: &dyn Bucket, key: &str) -> Outcome<Entry> {
     let entry = bucket.get(key).await?;
     entry.ok_or_else(|| Failure::new(format!("expected an entry {key:?}, found none")))
 }
 
-fn text(value: &'static str) -> Option<Bytes> {
+pub(crate) fn text(value: &'static str) -> Option<Bytes> {
     Some(Bytes::from_static(value.as_bytes()))
 }
