@@ -114,6 +114,8 @@ impl<D: Leased> Outlet<D> {
     /// When the subscriber has gone, which ends the waiting.
     pub async fn unless_gone<T>(&self, waiting: impl Future<Output = T>) -> Result<T, Gone> {
         tokio::select! {
+            // Nothing more is leased for one who has gone, though there is room.
+            biased;
             () = self.items.closed() => Err(Gone),
             done = waiting => Ok(done),
         }
