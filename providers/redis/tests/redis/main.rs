@@ -11,6 +11,7 @@
 
 mod cluster;
 mod connecting;
+mod costs;
 mod encryption;
 mod listing;
 mod lost_answers;
