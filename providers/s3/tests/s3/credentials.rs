@@ -97,6 +97,13 @@ fn without_keys(mut settings: Value) -> Value {
     settings
 }
 
+/// A file as AWS's own tools share it, with these profiles.
+fn shared_file(profiles: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), profiles).unwrap();
+    file
+}
+
 #[tokio::test]
 async fn keys_may_come_from_the_environment() {
     if has_connected().await {
@@ -114,16 +121,14 @@ async fn keys_and_region_may_come_from_a_profile() {
         return;
     }
     let Some(place) = place() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("credentials");
     let (id, secret) = (S3_ADMIN.id, S3_ADMIN.secret);
     let profile = format!("[work]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\nregion = us-east-1\n");
-    std::fs::write(&file, profile).unwrap();
+    let file = shared_file(&profile);
     let mut settings = without_keys(place.settings());
     settings["profile"] = "work".into();
     // The environment names the endpoint here, so that the region is not that of an `endpoint`.
     settings.as_object_mut().unwrap().remove("endpoint");
-    let variables = [("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap()), ("AWS_ENDPOINT_URL", &place.url)];
+    let variables = [("AWS_SHARED_CREDENTIALS_FILE", file.path().to_str().unwrap()), ("AWS_ENDPOINT_URL", &place.url)];
     let found = outcome("credentials::keys_and_region_may_come_from_a_profile", &settings, &variables);
     assert_eq!(found, "Ok(())");
 }
@@ -134,14 +139,12 @@ async fn a_profile_of_the_settings_goes_before_keys_of_the_environment() {
         return;
     }
     let Some(place) = place() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("credentials");
     let (id, secret) = (S3_ADMIN.id, S3_ADMIN.secret);
     let profiles =
         format!("[work]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n[empty]\nregion = us-east-1\n");
-    std::fs::write(&file, profiles).unwrap();
+    let file = shared_file(&profiles);
     let others = [
-        ("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap()),
+        ("AWS_SHARED_CREDENTIALS_FILE", file.path().to_str().unwrap()),
         ("AWS_ACCESS_KEY_ID", "hunter2"),
         ("AWS_SECRET_ACCESS_KEY", "hunter2"),
     ];
@@ -160,13 +163,11 @@ async fn an_unknown_profile_is_named_and_nothing_takes_its_place() {
         return;
     }
     let Some(place) = place() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("credentials");
-    std::fs::write(&file, "[work]\naws_access_key_id = a\naws_secret_access_key = b\n").unwrap();
+    let file = shared_file("[work]\naws_access_key_id = a\naws_secret_access_key = b\n");
     let mut settings = without_keys(place.settings());
     settings["profile"] = "wrok".into();
     let keys = [("AWS_ACCESS_KEY_ID", S3_ADMIN.id), ("AWS_SECRET_ACCESS_KEY", S3_ADMIN.secret)];
-    for files in [vec![], vec![("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap())]] {
+    for files in [vec![], vec![("AWS_SHARED_CREDENTIALS_FILE", file.path().to_str().unwrap())]] {
         let variables = [&files[..], &keys].concat();
         let test = "credentials::an_unknown_profile_is_named_and_nothing_takes_its_place";
         let found = outcome(test, &settings, &variables);

@@ -2,10 +2,6 @@
 
 use std::{
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     task::{Context, Poll},
 };
 
@@ -13,20 +9,10 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::body::Flag;
 
-/// Whether somebody waits for the client to send more of a body.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Stalled(Arc<AtomicBool>);
-
-impl Stalled {
-    pub fn get(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
 /// A body as it comes in.
 pub(super) struct Arriving<B> {
     body: B,
-    stalled: Stalled,
+    stalled: Flag,
     ended: bool,
     unread: Flag,
 }
@@ -34,10 +20,11 @@ pub(super) struct Arriving<B> {
 impl<B> Arriving<B> {
     /// `unread` is set if it is dropped before its end.
     pub fn new(body: B, unread: Flag) -> Self {
-        Self { body, stalled: Stalled::default(), ended: false, unread }
+        Self { body, stalled: Flag::default(), ended: false, unread }
     }
 
-    pub fn stalled(&self) -> Stalled {
+    /// Set while somebody waits for the client to send more.
+    pub fn stalled(&self) -> Flag {
         self.stalled.clone()
     }
 }
@@ -51,7 +38,7 @@ impl<B: Body + Unpin> Body for Arriving<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
-        self.stalled.0.store(frame.is_pending(), Ordering::Release);
+        self.stalled.put(frame.is_pending());
         self.ended |= matches!(frame, Poll::Ready(None));
         frame
     }

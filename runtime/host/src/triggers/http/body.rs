@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-/// Something about a body that whoever deals with its other end needs to know. Once set it stays.
+/// Something about a body that whoever deals with its other end needs to know.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Flag(Arc<AtomicBool>);
 
@@ -23,7 +23,11 @@ impl Flag {
     }
 
     pub fn set(&self) {
-        self.0.store(true, Ordering::Release);
+        self.put(true);
+    }
+
+    pub fn put(&self, holds: bool) {
+        self.0.store(holds, Ordering::Release);
     }
 }
 

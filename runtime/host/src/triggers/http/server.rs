@@ -115,9 +115,11 @@ impl HttpServer {
 
     async fn respond(self, request: Request<Arriving<Incoming>>, token: TaskTrackerToken) -> Response<WasiBody> {
         let access = Access::begin(&request);
-        let bare = is_bare(&request);
+        let (is_http2, is_head) = (request.version() == Version::HTTP_2, request.method() == Method::HEAD);
         let mut response = self.answer(request, token).await;
-        if bare(response.status()) {
+        // HTTP/1.1 leaves the body away by itself.
+        let is_bare = is_head || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if is_http2 && is_bare {
             response = response.map(without_body);
         }
         match access {
@@ -237,12 +239,6 @@ fn check_host<B>(request: &mut Request<B>) -> bool {
         (None, Some(host), None) => Authority::try_from(host.as_bytes()).is_ok(),
         _ => false,
     }
-}
-
-/// Whether a response with this status goes without a body. HTTP/1.1 leaves it away by itself.
-fn is_bare<B>(request: &Request<B>) -> impl Fn(StatusCode) -> bool + use<B> {
-    let (http2, head) = (request.version() == Version::HTTP_2, request.method() == Method::HEAD);
-    move |status| http2 && (head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED))
 }
 
 /// The request in log lines: without its query, which may hold what should not be logged.
