@@ -9,7 +9,7 @@ use wasmtime::{
 
 use crate::{
     CodeCache, Limits, Services,
-    engine::{self, engine},
+    compile::{check_kind, compile},
     interfaces::{Service, nearest, nearest_export, service_for},
     linker::link,
     triggers,
@@ -144,7 +144,7 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    fn of(export: &str) -> Option<Self> {
+    pub(crate) fn of(export: &str) -> Option<Self> {
         let (interface, version) = export.split_once('@')?;
         match interface {
             "wasi:cli/run" if version.starts_with("0.2.") || version == "0.3.0" => Some(Self::Command),
@@ -175,20 +175,7 @@ impl App {
         let shown = path.display().to_string();
         let bytes = fs::read(path).map_err(|reason| LoadError::Unreadable { path: shown.clone(), reason })?;
         check_kind(&bytes, &shown)?;
-        let pooled = engine(limits, cache)?;
-        // A component with more memories, tables or modules than a slot of the pool has is refused by the pool alone.
-        let (engine, component) = match Component::from_binary(&pooled, &bytes) {
-            Ok(component) => (pooled, component),
-            Err(_) => {
-                let engine = engine::engine_without_pool(cache)?;
-                let component = compile(&engine, &bytes, &shown)?;
-                check_memory(&component, limits, &shown)?;
-                tracing::warn!(
-                    "{shown} does not fit the pool of instances; they are allocated one by one, which is slower"
-                );
-                (engine, component)
-            }
-        };
+        let (engine, component) = compile(&bytes, &shown, limits, cache)?;
         let ty = component.component_type();
         let imports = ty.imports(&engine).map(|(name, item)| import(name, &item.ty)).collect();
         let exports = ty.exports(&engine).map(|(name, _)| name.to_owned()).collect();
@@ -248,33 +235,4 @@ fn import(name: &str, item: &ComponentItem) -> Import {
         _ => None,
     };
     Import { name: name.to_owned(), service }
-}
-
-fn check_kind(bytes: &[u8], path: &str) -> Result<(), LoadError> {
-    /// `\0asm`, a version, and the layer: 0 is a core module, 1 a component.
-    const CORE: &[u8] = b"\0asm\x01\0\0\0";
-    const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
-    if bytes.starts_with(COMPONENT) {
-        Ok(())
-    } else if bytes.starts_with(CORE) {
-        Err(LoadError::CoreModule { path: path.to_owned() })
-    } else {
-        Err(LoadError::NotWasm { path: path.to_owned() })
-    }
-}
-
-/// A component that begins with more memory than it may have fails at every start of an instance: better at the first.
-fn check_memory(component: &Component, limits: &Limits, path: &str) -> Result<(), LoadError> {
-    const PAGE: u64 = 64 * 1024;
-    let pages = component.resources_required().and_then(|resources| resources.max_initial_memory_size).unwrap_or(0);
-    let needed = pages.saturating_mul(PAGE);
-    if needed > limits.memory as u64 {
-        return Err(LoadError::MemoryTooSmall { path: path.to_owned(), needed, allowed: limits.memory });
-    }
-    Ok(())
-}
-
-fn compile(engine: &Engine, bytes: &[u8], path: &str) -> Result<Component, LoadError> {
-    Component::from_binary(engine, bytes)
-        .map_err(|error| LoadError::Invalid { path: path.to_owned(), message: format!("{error:#}") })
 }

@@ -38,17 +38,26 @@ pub enum CodeCache {
     Off,
 }
 
+/// Whether an engine runs the component model's tasks: `async` functions, streams and futures. They are a task for
+/// every call of the host too, which is a good part of what a short call costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tasks {
+    Run,
+    /// A component that uses them is not valid there.
+    Left,
+}
+
 /// Makes the engine, with pooled instances where the machine can reserve the address space, else without.
-pub(crate) fn engine(limits: &Limits, cache: &CodeCache) -> Result<Engine, LoadError> {
+pub(crate) fn engine(limits: &Limits, cache: &CodeCache, tasks: Tasks) -> Result<Engine, LoadError> {
     let cache = open_cache(cache);
-    let pooled = Engine::new(&config(cache.clone(), Some(pool(limits))));
+    let pooled = Engine::new(&config(cache.clone(), Some(pool(limits)), tasks));
     let engine = match pooled {
         Ok(engine) => engine,
         Err(error) => {
             tracing::info!(
                 "instances are allocated one by one, which is slower: no pool of them could be made ({error:#})"
             );
-            return unpooled_engine(cache);
+            return unpooled_engine(cache, tasks);
         }
     };
     start_epochs(&engine)?;
@@ -57,20 +66,20 @@ pub(crate) fn engine(limits: &Limits, cache: &CodeCache) -> Result<Engine, LoadE
 
 /// An engine without a pool, for components that need more than a slot of it has.
 pub(crate) fn engine_without_pool(cache: &CodeCache) -> Result<Engine, LoadError> {
-    unpooled_engine(open_cache(cache))
+    unpooled_engine(open_cache(cache), Tasks::Run)
 }
 
-fn unpooled_engine(cache: Option<Cache>) -> Result<Engine, LoadError> {
-    let engine = Engine::new(&config(cache, None)).map_err(LoadError::Engine)?;
+fn unpooled_engine(cache: Option<Cache>, tasks: Tasks) -> Result<Engine, LoadError> {
+    let engine = Engine::new(&config(cache, None, tasks)).map_err(LoadError::Engine)?;
     start_epochs(&engine)?;
     Ok(engine)
 }
 
-fn config(cache: Option<Cache>, pool: Option<PoolingAllocationConfig>) -> Config {
+fn config(cache: Option<Cache>, pool: Option<PoolingAllocationConfig>, tasks: Tasks) -> Config {
     let mut config = Config::new();
     config.cache(cache);
     config.epoch_interruption(true);
-    config.wasm_component_model_async(true);
+    config.concurrency_support(tasks == Tasks::Run);
     config.wasm_backtrace_details(WasmBacktraceDetails::Disable);
     if let Some(pool) = pool {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));

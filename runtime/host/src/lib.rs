@@ -6,6 +6,7 @@
 mod app;
 mod bindings;
 mod blob;
+mod compile;
 mod config;
 mod console;
 mod deadlines;

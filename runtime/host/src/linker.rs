@@ -52,9 +52,11 @@ fn in_words(item: &str, causes: &str) -> String {
 fn linker(app: &App, services: &Services) -> Result<Linker<State>> {
     let mut linker = Linker::new(&app.engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    if app.engine.get_concurrency_support() {
+        wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+        wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    }
     add_capabilities(&mut linker)?;
     link_get(&mut linker, services)?;
     link_pairs(&mut linker, &app.engine, &app.component)?;

@@ -1,0 +1,134 @@
+//! From the bytes of a file to a compiled component and the engine that suits it.
+
+use wasmparser::{Parser, Payload};
+use wasmtime::{Engine, component::Component};
+
+use crate::{
+    CodeCache, Limits, LoadError, Trigger,
+    engine::{Tasks, engine, engine_without_pool},
+};
+
+/// Refuses what is not a component.
+///
+/// # Errors
+/// `CoreModule` or `NotWasm`.
+pub(crate) fn check_kind(bytes: &[u8], path: &str) -> Result<(), LoadError> {
+    if Parser::is_component(bytes) {
+        Ok(())
+    } else if Parser::is_core_wasm(bytes) {
+        Err(LoadError::CoreModule { path: path.to_owned() })
+    } else {
+        Err(LoadError::NotWasm { path: path.to_owned() })
+    }
+}
+
+/// Compiles a component for the engine that suits it, or takes what was compiled before from the cache.
+///
+/// # Errors
+/// `Invalid`, or `MemoryTooSmall`; `Engine` when none can be made.
+pub(crate) fn compile(
+    bytes: &[u8],
+    path: &str,
+    limits: &Limits,
+    cache: &CodeCache,
+) -> Result<(Engine, Component), LoadError> {
+    if !needs_tasks(bytes) {
+        let without = engine(limits, cache, Tasks::Left)?;
+        if let Ok(component) = Component::from_binary(&without, bytes) {
+            return Ok((without, component));
+        }
+    }
+    let pooled = engine(limits, cache, Tasks::Run)?;
+    if let Ok(component) = Component::from_binary(&pooled, bytes) {
+        return Ok((pooled, component));
+    }
+    // A component with more memories, tables or modules than a slot of the pool has is refused by the pool alone.
+    let engine = engine_without_pool(cache)?;
+    let component = Component::from_binary(&engine, bytes)
+        .map_err(|error| LoadError::Invalid { path: path.to_owned(), message: format!("{error:#}") })?;
+    check_memory(&component, limits, path)?;
+    tracing::warn!("{path} does not fit the pool of instances; they are allocated one by one, which is slower");
+    Ok((engine, component))
+}
+
+/// Whether a component says by its names that it needs the component model's tasks. One that does not may still use
+/// them between its own parts: it is then not valid on an engine without them.
+fn needs_tasks(bytes: &[u8]) -> bool {
+    let mut depth = 0_usize;
+    // What is wrong with it is for the compiler to say.
+    Parser::new(0).parse_all(bytes).map_while(Result::ok).any(|payload| {
+        match payload {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(imports) if depth == 0 => {
+                return imports.into_iter().flatten().any(|import| is_of_tasks(import.name.name));
+            }
+            Payload::ComponentExportSection(exports) if depth == 0 => {
+                return exports.into_iter().flatten().any(|export| is_of_tasks(export.name.name));
+            }
+            _ => {}
+        }
+        false
+    })
+}
+
+/// All of WASI 0.3; and HTTP of either version, whose handlers wasmtime-wasi-http runs as tasks.
+fn is_of_tasks(name: &str) -> bool {
+    name.contains("@0.3.") || Trigger::of(name) == Some(Trigger::Http)
+}
+
+/// A component that begins with more memory than it may have fails at every start of an instance: better at the first.
+fn check_memory(component: &Component, limits: &Limits, path: &str) -> Result<(), LoadError> {
+    const PAGE: u64 = 64 * 1024;
+    let pages = component.resources_required().and_then(|resources| resources.max_initial_memory_size).unwrap_or(0);
+    let needed = pages.saturating_mul(PAGE);
+    if needed > limits.memory as u64 {
+        return Err(LoadError::MemoryTooSmall { path: path.to_owned(), needed, allowed: limits.memory });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compiled(component: &str) -> Result<Engine, LoadError> {
+        let bytes = wat::parse_str(component).unwrap();
+        let limits = Limits { concurrency: 1, ..Limits::default() };
+        compile(&bytes, "app.wasm", &limits, &CodeCache::Off).map(|(engine, _)| engine)
+    }
+
+    #[test]
+    fn a_component_without_tasks_runs_on_an_engine_without_them() {
+        let inner = r#"(component (component (import "wasi:http/types@0.3.0" (instance))) (core module))"#;
+        let named = r#"(component (import "wasi:keyvalue/store@0.2.0-draft2" (instance)))"#;
+        for component in ["(component)", inner, named] {
+            assert!(!compiled(component).unwrap().get_concurrency_support(), "{component}");
+        }
+    }
+
+    #[test]
+    fn a_component_with_tasks_runs_on_an_engine_with_them() {
+        let imported = r#"(component (import "wasi:random/random@0.3.0" (instance)))"#;
+        let handler = r#"(component (instance $i) (export "wasi:http/incoming-handler@0.2.3" (instance $i)))"#;
+        let exported = r#"(component (instance $i) (export "wasi:http/handler@0.3.0" (instance $i)))"#;
+        let unnamed = "(component (type (stream u8)))";
+        for component in [imported, handler, exported, unnamed] {
+            let engine = compiled(component).unwrap();
+            assert!(engine.get_concurrency_support() && engine.get_pooling_config().is_some(), "{component}");
+        }
+    }
+
+    #[test]
+    fn a_component_that_no_slot_of_the_pool_holds_runs_without_it() {
+        let memories = "(core instance (instantiate $m))".repeat(10);
+        let engine = compiled(&format!("(component (core module $m (memory 1)) {memories})")).unwrap();
+        assert!(engine.get_pooling_config().is_none());
+    }
+
+    #[test]
+    fn a_component_that_begins_with_more_memory_than_it_may_have_is_refused() {
+        let large = "(component (core module $m (memory 65536)) (core instance (instantiate $m)))";
+        assert!(matches!(compiled(large), Err(LoadError::MemoryTooSmall { needed: 0x1_0000_0000, .. })));
+    }
+}
