@@ -5,15 +5,18 @@
 #[path = "azure/raw.rs"]
 mod raw;
 
-use std::hash::{BuildHasher, RandomState};
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::json;
-use slight_capabilities::{Error, Result};
-use slight_conformance::{Connection, Harness};
+use slight_capabilities::{Error, Provider, Result};
+use slight_conformance::{Connection, Harness, Killable};
 use slight_provider_azure::kind;
-use slight_services::shared_azurite;
+use slight_services::{Azurite, shared_azurite};
 
 struct OnAzurite;
 
@@ -53,10 +56,35 @@ impl Harness for OnAzurite {
     }
 }
 
+struct Ended(Azurite);
+
+#[async_trait]
+impl Killable for Ended {
+    async fn connect(&self) -> Result<Arc<dyn Provider>> {
+        let (string, messaging) = (self.0.connection_string(), json!({ "group-cache": "100ms" }));
+        kind().connect(json!({ "connection-string": string, "timeout": "5s", "messaging": messaging })).await
+    }
+
+    /// Azurite writes its tables of contents every few seconds, and when it is asked to end.
+    fn kill(&mut self) {
+        self.0.stop();
+    }
+
+    fn restart(&mut self) {
+        self.0.restart();
+    }
+}
+
+fn server() -> std::result::Result<Box<dyn Killable>, String> {
+    let server = Azurite::start(&[]);
+    server.map(|server| Box::new(Ended(server)) as _).map_err(|missing| missing.to_string())
+}
+
 slight_conformance::key_value!(OnAzurite);
 slight_conformance::two_processes!(OnAzurite);
 slight_conformance::blob!(OnAzurite);
 slight_conformance::messaging!(OnAzurite);
+slight_conformance::outage!(server; key_value blob messaging);
 slight_conformance::page!(kind(), include_str!("../../../docs/providers/azure.md"), || {
     shared_azurite().map(|string| json!({ "connection-string": string }))
 });

@@ -1,11 +1,11 @@
 //! The redis provider does what the contracts and its page say: on Redis, on Valkey, and on a cluster.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::json;
-use slight_capabilities::Result;
-use slight_conformance::{Connection, Harness};
+use slight_capabilities::{Provider, Result};
+use slight_conformance::{Connection, Harness, Killable};
 use slight_provider_redis::kind;
 use slight_services::{Kind, REDIS, RedisCluster, Server, VALKEY, shared_url};
 
@@ -61,12 +61,36 @@ impl Harness for OnItsOwn {
     }
 }
 
+/// A server whose acknowledged writes are all on the disk.
+struct Killed(Server);
+
+#[async_trait]
+impl Killable for Killed {
+    async fn connect(&self) -> Result<Arc<dyn Provider>> {
+        kind().connect(json!({ "url": self.0.url() })).await
+    }
+
+    fn kill(&mut self) {
+        self.0.kill();
+    }
+
+    fn restart(&mut self) {
+        self.0.restart();
+    }
+}
+
+fn durable(server: &'static Kind) -> std::result::Result<Box<dyn Killable>, String> {
+    let server = Server::start(server, &["--appendonly", "yes", "--appendfsync", "always"]);
+    server.map(|server| Box::new(Killed(server)) as _).map_err(|missing| missing.to_string())
+}
+
 mod redis {
     use super::*;
 
     slight_conformance::key_value!(On(&REDIS));
     slight_conformance::two_processes!(On(&REDIS));
     slight_conformance::messaging!(On(&REDIS));
+    slight_conformance::outage!(|| durable(&REDIS); key_value messaging);
     slight_conformance::many_keys!(OnItsOwn);
 }
 
@@ -76,6 +100,7 @@ mod valkey {
     slight_conformance::key_value!(On(&VALKEY));
     slight_conformance::two_processes!(On(&VALKEY));
     slight_conformance::messaging!(On(&VALKEY));
+    slight_conformance::outage!(|| durable(&VALKEY); key_value messaging);
 }
 
 mod cluster {

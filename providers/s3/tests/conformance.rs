@@ -1,5 +1,7 @@
 //! The s3 provider does what the contracts and its page say, on SeaweedFS.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use aws_sdk_s3::{
     Client,
@@ -7,10 +9,10 @@ use aws_sdk_s3::{
 };
 use bytes::Bytes;
 use serde_json::{Value, json};
-use slight_capabilities::{Error, Result};
-use slight_conformance::{Connection, Harness};
+use slight_capabilities::{Error, Provider, Result};
+use slight_conformance::{Connection, Harness, Killable};
 use slight_provider_s3::kind;
-use slight_services::{S3_ADMIN, SEAWEEDFS, shared_url};
+use slight_services::{S3_ADMIN, SEAWEEDFS, Server, shared_url};
 
 struct OnSeaweedFs;
 
@@ -21,7 +23,8 @@ impl Harness for OnSeaweedFs {
             Err(missing) => return Ok(Connection::Missing(missing.to_string())),
             Ok(url) => url,
         };
-        Ok(Connection::Ready(kind().connect(settings(&url)).await?))
+        // SeaweedFS has conditional writes of one key that meet wait for whole seconds.
+        Ok(Connection::Ready(kind().connect(settings(&url, "30s")).await?))
     }
 
     async fn make_location(&self, object: &str, content: Bytes) -> Option<Result<String>> {
@@ -39,13 +42,34 @@ impl Harness for OnSeaweedFs {
     }
 }
 
-fn settings(url: &str) -> Value {
+struct Killed(Server);
+
+#[async_trait]
+impl Killable for Killed {
+    async fn connect(&self) -> Result<Arc<dyn Provider>> {
+        kind().connect(settings(&self.0.url(), "5s")).await
+    }
+
+    fn kill(&mut self) {
+        self.0.kill();
+    }
+
+    fn restart(&mut self) {
+        self.0.restart();
+    }
+}
+
+fn server() -> std::result::Result<Box<dyn Killable>, String> {
+    let server = Server::start(&SEAWEEDFS, &[]);
+    server.map(|server| Box::new(Killed(server)) as _).map_err(|missing| missing.to_string())
+}
+
+fn settings(url: &str, timeout: &str) -> Value {
     json!({
         "endpoint": url,
         "access-key-id": S3_ADMIN.id,
         "secret-access-key": S3_ADMIN.secret,
-        // SeaweedFS has conditional writes of one key that meet wait for whole seconds.
-        "timeout": "30s",
+        "timeout": timeout,
         "key-value": { "create": true },
         "blob": { "create": true },
     })
@@ -68,8 +92,9 @@ fn failed(error: impl std::error::Error) -> Error {
 
 slight_conformance::key_value!(OnSeaweedFs);
 slight_conformance::two_processes!(OnSeaweedFs);
+slight_conformance::outage!(server; key_value blob);
 slight_conformance::blob!(OnSeaweedFs);
 
 slight_conformance::page!(kind(), include_str!("../../../docs/providers/s3.md"), || {
-    shared_url(&SEAWEEDFS).map(|url| settings(&url))
+    shared_url(&SEAWEEDFS).map(|url| settings(&url, "30s"))
 });

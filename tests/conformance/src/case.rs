@@ -74,7 +74,7 @@ impl<S> fmt::Debug for Case<S> {
     }
 }
 
-async fn guarded(running: impl Future<Output = Outcome>) -> Outcome {
+pub(crate) async fn guarded(running: impl Future<Output = Outcome>) -> Outcome {
     match timeout(LONGEST, AssertUnwindSafe(running).catch_unwind()).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(panic)) => Err(Failure::new(format!("expected no panic, found {:?}", panic_message(&*panic)))),

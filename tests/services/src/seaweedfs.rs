@@ -17,6 +17,7 @@ pub static SEAWEEDFS: Kind = Kind {
     scheme: "http",
     arguments,
     answers: is_ready,
+    all_open: "",
 };
 
 /// What a client of an S3 server signs its requests with.

@@ -105,7 +105,7 @@ impl Server {
         let running = Supervised::start(&self.program, &arguments, &self.data);
         let answered = eventually(|| match running.has_ended() {
             true => Some(false),
-            false => self.answers().then_some(true),
+            false => (self.answers() && running.log().contains(self.kind.all_open)).then_some(true),
         });
         match answered {
             Some(true) => {

@@ -20,7 +20,7 @@ mod locations;
 mod lost_answers;
 mod messages;
 mod network;
-mod outage;
 mod settings;
+mod silence;
 mod support;
 mod sweep;

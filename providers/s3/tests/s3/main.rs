@@ -16,7 +16,6 @@ mod encryption;
 mod faults;
 mod listing;
 mod locations;
-mod outage;
 mod reading;
 mod settings;
 mod support;

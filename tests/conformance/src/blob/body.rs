@@ -7,14 +7,14 @@ use crate::check::{Failure, Outcome, equal, equal_bytes, refused};
 /// The size of the chunks that are written: many to a megabyte.
 const CHUNK: usize = 64 * 1024;
 
-pub(super) const MIB: usize = 1024 * 1024;
+pub(crate) const MIB: usize = 1024 * 1024;
 
 pub(super) fn body(items: impl Stream<Item = Result<Bytes>> + Send + 'static) -> ByteStream {
     Box::pin(items)
 }
 
 /// `content` in chunks, with a pause for other tasks after each.
-pub(super) fn chunks(content: Bytes) -> ByteStream {
+pub(crate) fn chunks(content: Bytes) -> ByteStream {
     body(stream::unfold(content, |mut rest| async move {
         tokio::task::yield_now().await;
         let chunk = rest.split_to(CHUNK.min(rest.len()));
@@ -22,7 +22,7 @@ pub(super) fn chunks(content: Bytes) -> ByteStream {
     }))
 }
 
-pub(super) async fn write(container: &dyn Container, object: &str, content: impl Into<Bytes>) -> Outcome {
+pub(crate) async fn write(container: &dyn Container, object: &str, content: impl Into<Bytes>) -> Outcome {
     Ok(container.write(object, chunks(content.into())).await?)
 }
 
@@ -44,7 +44,7 @@ pub(super) async fn content(container: &dyn Container, object: &str) -> Outcome<
 }
 
 /// Requires an object of exactly this content.
-pub(super) async fn holds(container: &dyn Container, object: &str, expected: &[u8]) -> Outcome {
+pub(crate) async fn holds(container: &dyn Container, object: &str, expected: &[u8]) -> Outcome {
     let found =
         content(container, object).await.map_err(|failure| failure.within(format_args!("object {object:?}")))?;
     equal_bytes(format_args!("object {object:?}"), &found, expected)?;

@@ -1,6 +1,6 @@
 //! The cases of [`BlobStore`] and [`Container`].
 
-mod body;
+pub(crate) mod body;
 mod containers;
 mod copy;
 mod names;

@@ -4,7 +4,7 @@ mod groups;
 mod inboxes;
 mod leases;
 mod retries;
-mod subscriber;
+pub(crate) mod subscriber;
 mod topics;
 
 use std::{
@@ -147,11 +147,11 @@ impl case::Scope for Scope {
     }
 }
 
-fn new_topic() -> QualifiedName {
+pub(crate) fn new_topic() -> QualifiedName {
     unique().as_str().into()
 }
 
-fn message(text: &str) -> Message {
+pub(crate) fn message(text: &str) -> Message {
     Message { data: text.to_owned().into(), ..Message::default() }
 }
 

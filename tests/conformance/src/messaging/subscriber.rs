@@ -10,18 +10,18 @@ use crate::{
 };
 
 /// One member of a group, as the cases see it.
-pub(super) struct Subscriber {
+pub(crate) struct Subscriber {
     deliveries: Deliveries,
     patience: Patience,
 }
 
 impl Subscriber {
-    pub(super) fn new(deliveries: Deliveries, patience: Patience) -> Self {
+    pub(crate) fn new(deliveries: Deliveries, patience: Patience) -> Self {
         Self { deliveries, patience }
     }
 
     /// The next delivery, which must come.
-    pub(super) async fn next(&mut self) -> Outcome<Box<dyn Delivery>> {
+    pub(crate) async fn next(&mut self) -> Outcome<Box<dyn Delivery>> {
         let waited = self.patience.event;
         match self.next_until(Instant::now() + waited).await? {
             Some(delivery) => Ok(delivery),
@@ -30,7 +30,7 @@ impl Subscriber {
     }
 
     /// The next delivery, which must be of this text.
-    pub(super) async fn next_is(&mut self, text: &str) -> Outcome<Box<dyn Delivery>> {
+    pub(crate) async fn next_is(&mut self, text: &str) -> Outcome<Box<dyn Delivery>> {
         let delivery = self.next().await.map_err(|failure| failure.within(format_args!("waiting for {text:?}")))?;
         equal("the message delivered", text_of(&*delivery), text.to_owned())?;
         Ok(delivery)
@@ -93,11 +93,11 @@ impl Subscriber {
     }
 }
 
-pub(super) fn text_of(delivery: &dyn Delivery) -> String {
+pub(crate) fn text_of(delivery: &dyn Delivery) -> String {
     String::from_utf8_lossy(&delivery.message().data).into_owned()
 }
 
-pub(super) async fn ack(delivery: Box<dyn Delivery>) -> Result<()> {
+pub(crate) async fn ack(delivery: Box<dyn Delivery>) -> Result<()> {
     delivery.settle(Settlement::Ack).await
 }
 
