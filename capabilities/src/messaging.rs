@@ -20,9 +20,11 @@ pub struct Message {
 }
 
 impl Message {
-    /// What counts against limits: the bytes of body, content type and metadata.
+    /// What counts against limits: the bytes of body, content type and metadata, and for each entry of the metadata 32
+    /// more, since one that is empty takes room, too.
     pub fn size(&self) -> usize {
-        let metadata: usize = self.metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
+        const ENTRY: usize = 32;
+        let metadata: usize = self.metadata.iter().map(|(key, value)| key.len() + value.len() + ENTRY).sum();
         self.data.len() + self.content_type.as_ref().map_or(0, String::len) + metadata
     }
 }

@@ -32,18 +32,28 @@ pub(crate) fn compile(
     limits: &Limits,
     cache: &CodeCache,
 ) -> Result<(Engine, Component), LoadError> {
-    if !needs_tasks(bytes) {
-        let without = engine(limits, cache, Tasks::Left)?;
-        if let Ok(component) = Component::from_binary(&without, bytes) {
-            return Ok((without, component));
-        }
+    let without = || compile_for(Tasks::Without, bytes, path, limits, cache);
+    match (!needs_tasks(bytes)).then(without) {
+        // It may use tasks without a name for them; what else is wrong with it is wrong once more.
+        None | Some(Err(LoadError::Invalid { .. })) => compile_for(Tasks::With, bytes, path, limits, cache),
+        Some(ended) => ended,
     }
-    let pooled = engine(limits, cache, Tasks::Run)?;
+}
+
+fn compile_for(
+    tasks: Tasks,
+    bytes: &[u8],
+    path: &str,
+    limits: &Limits,
+    cache: &CodeCache,
+) -> Result<(Engine, Component), LoadError> {
+    let pooled = engine(limits, cache, tasks)?;
     if let Ok(component) = Component::from_binary(&pooled, bytes) {
+        check_memory(&component, limits, path)?;
         return Ok((pooled, component));
     }
     // A component with more memories, tables or modules than a slot of the pool has is refused by the pool alone.
-    let engine = engine_without_pool(cache)?;
+    let engine = engine_without_pool(cache, tasks)?;
     let component = Component::from_binary(&engine, bytes)
         .map_err(|error| LoadError::Invalid { path: path.to_owned(), message: format!("{error:#}") })?;
     check_memory(&component, limits, path)?;
@@ -122,8 +132,19 @@ mod tests {
     #[test]
     fn a_component_that_no_slot_of_the_pool_holds_runs_without_it() {
         let memories = "(core instance (instantiate $m))".repeat(10);
-        let engine = compiled(&format!("(component (core module $m (memory 1)) {memories})")).unwrap();
-        assert!(engine.get_pooling_config().is_none());
+        for (tasks, more) in [(false, ""), (true, "(type (stream u8))")] {
+            let engine = compiled(&format!("(component {more} (core module $m (memory 1)) {memories})")).unwrap();
+            assert!(engine.get_pooling_config().is_none());
+            assert_eq!(engine.get_concurrency_support(), tasks);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_component_is_said() {
+        let mut bytes = wat::parse_str("(component (core module))").unwrap();
+        bytes.truncate(bytes.len() - 1);
+        let refused = compile(&bytes, "app.wasm", &Limits::default(), &CodeCache::Off).err().unwrap();
+        assert!(refused.to_string().contains("app.wasm is not a valid component: "), "{refused}");
     }
 
     #[test]

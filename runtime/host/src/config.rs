@@ -11,12 +11,12 @@ macro_rules! serve_config {
 
             impl store::Host for State {
                 async fn get(&mut self, key: String) -> Result<Result<Option<String>, store::Error>> {
-                    Ok(Ok(self.shared.services.config.get(&key).cloned()))
+                    Ok(Ok(self.shared.services.config.get(&key).map(|value| value.expose().to_owned())))
                 }
 
                 async fn get_all(&mut self) -> Result<Result<Vec<(String, String)>, store::Error>> {
                     let config = self.shared.services.config.iter();
-                    Ok(Ok(config.map(|(key, value)| (key.clone(), value.clone())).collect()))
+                    Ok(Ok(config.map(|(key, value)| (key.clone(), value.expose().to_owned())).collect()))
                 }
             }
         };

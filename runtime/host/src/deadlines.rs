@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 /// Gives out deadlines that lie `timeout` ahead.
 ///
 /// A timer for every request would cost more than many a request does. So those that begin within the same short
-/// stretch share one: a deadline is up to 1/64 of the timeout, at most 50 ms, late, and never early.
+/// stretch share one: a deadline is up to 1/64 of the timeout late, at most 50 ms or, where that is more, 1/1000 of the
+/// timeout; and never early.
 ///
 /// All of them pass at once when there is to be an `end`, so that nobody has to wait for two things.
 pub(crate) struct Deadlines {
@@ -45,7 +46,9 @@ impl Deadline {
 impl Deadlines {
     /// Deadlines that lie `timeout` ahead, and no later than `end`.
     pub fn new(timeout: Duration, end: CancellationToken) -> Self {
-        let stretch = (timeout / 64).clamp(Duration::from_millis(1), Duration::from_millis(50));
+        // Each stretch has a timer for as long as the timeout: a thousand of them at a time are enough.
+        let longest = Duration::from_millis(50).max(timeout / 1000);
+        let stretch = (timeout / 64).clamp(Duration::from_millis(1), longest);
         Self { timeout, end, stretch, current: Mutex::new(None) }
     }
 

@@ -42,9 +42,9 @@ pub enum CodeCache {
 /// every call of the host too, which is a good part of what a short call costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tasks {
-    Run,
+    With,
     /// A component that uses them is not valid there.
-    Left,
+    Without,
 }
 
 /// Makes the engine, with pooled instances where the machine can reserve the address space, else without.
@@ -65,8 +65,8 @@ pub(crate) fn engine(limits: &Limits, cache: &CodeCache, tasks: Tasks) -> Result
 }
 
 /// An engine without a pool, for components that need more than a slot of it has.
-pub(crate) fn engine_without_pool(cache: &CodeCache) -> Result<Engine, LoadError> {
-    unpooled_engine(open_cache(cache), Tasks::Run)
+pub(crate) fn engine_without_pool(cache: &CodeCache, tasks: Tasks) -> Result<Engine, LoadError> {
+    unpooled_engine(open_cache(cache), tasks)
 }
 
 fn unpooled_engine(cache: Option<Cache>, tasks: Tasks) -> Result<Engine, LoadError> {
@@ -79,7 +79,7 @@ fn config(cache: Option<Cache>, pool: Option<PoolingAllocationConfig>, tasks: Ta
     let mut config = Config::new();
     config.cache(cache);
     config.epoch_interruption(true);
-    config.concurrency_support(tasks == Tasks::Run);
+    config.concurrency_support(tasks == Tasks::With);
     config.wasm_backtrace_details(WasmBacktraceDetails::Disable);
     if let Some(pool) = pool {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));

@@ -14,6 +14,7 @@ mod denials;
 mod engine;
 mod failure;
 mod guard;
+mod held;
 mod host;
 mod instances;
 mod interfaces;

@@ -25,7 +25,7 @@ pub struct Limits {
     pub body: u64,
     /// The most that one call of the host hands back to the guest, in bytes.
     pub returned: usize,
-    /// The most that a blob written before its target is known may occupy on disk, in bytes.
+    /// The most that blobs of one instance, written before their targets are known, may occupy on disk, in bytes.
     pub spool: u64,
     /// Open resources (buckets, streams, messages and so on) of one instance.
     pub handles: usize,

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use slight_capabilities::{Access, BlobStore, Error, KeyValue, Messaging, Result, Route, Routes};
+use slight_capabilities::{Access, BlobStore, Error, KeyValue, Messaging, Result, Route, Routes, Secret};
 
 /// A capability of a configured provider, with the name of its section for messages and logs.
 pub struct Backend<T: ?Sized> {
@@ -31,8 +31,8 @@ pub struct Services {
     pub blob: Routes<Backend<dyn BlobStore>>,
     /// Messaging client names.
     pub messaging: Routes<Backend<dyn Messaging>>,
-    /// What wasi:config reads.
-    pub config: BTreeMap<String, String>,
+    /// What wasi:config reads, secrets among it.
+    pub config: BTreeMap<String, Secret>,
 }
 
 /// Finds the route for a guest's name.

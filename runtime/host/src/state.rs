@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use slight_capabilities::{Error, Result};
+use slight_capabilities::{Error, Result, Secret};
 use wasmtime::{
     ResourceLimiter,
     component::{Resource, ResourceTable, ResourceTableError},
@@ -15,6 +15,7 @@ use crate::{
     console::Consoles,
     denials::Denials,
     guard::{self, Call},
+    held::Disk,
     key_value::Cursors,
     messaging::Inboxes,
     outbound::{self, Outbound, OutboundPolicy},
@@ -36,8 +37,8 @@ pub struct MountedDirectory {
 pub struct Environment {
     /// Arguments of a command; the first is its name.
     pub args: Vec<String>,
-    /// Environment variables.
-    pub env: BTreeMap<String, String>,
+    /// Environment variables, which may hold secrets.
+    pub env: BTreeMap<String, Secret>,
     /// Directories.
     pub files: Vec<MountedDirectory>,
     /// Where outgoing HTTP requests may go.
@@ -89,6 +90,8 @@ pub(crate) struct State {
     pub table: ResourceTable,
     pub shared: Arc<Shared>,
     pub memory: MemoryLimiter,
+    /// For the bodies of blobs whose target is not known yet.
+    pub disk: Disk,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     outbound: Outbound,
@@ -121,6 +124,7 @@ impl State {
         Self {
             table,
             memory: MemoryLimiter::new(shared.limits.memory),
+            disk: Disk::new(shared.limits.spool),
             wasi,
             http: WasiHttpCtx::new(),
             outbound: Outbound::new(shared.clone()),
@@ -147,7 +151,7 @@ fn wasi_context(environment: &Environment) -> wasmtime::Result<WasiCtxBuilder> {
     let mut builder = WasiCtxBuilder::new();
     builder.args(&environment.args);
     for (key, value) in &environment.env {
-        builder.env(key, value);
+        builder.env(key, value.expose());
     }
     for directory in &environment.files {
         let permissions = if directory.read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };

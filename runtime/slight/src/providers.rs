@@ -7,8 +7,6 @@ use slight_capabilities::{BlobStore, Capability, Connect, ErrorKind, Provider, P
 use slight_config::Config;
 use slight_runtime::{Backend, Services};
 
-use crate::settings;
-
 /// The routed sections, connected.
 pub struct Providers {
     connected: BTreeMap<String, Arc<dyn Provider>>,
@@ -178,7 +176,7 @@ impl Providers {
             key_value: self.backends(&config.key_value, |provider| provider.key_value())?,
             blob: self.backends(&config.blob, |provider| provider.blob())?,
             messaging: self.backends(&config.messaging, |provider| provider.messaging())?,
-            config: settings::guest_config(config),
+            config: config.component.config.clone(),
         })
     }
 

@@ -1,6 +1,6 @@
 //! From the configuration to what the runtime takes.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use slight_capabilities::{ProviderKind, Secret};
@@ -52,8 +52,8 @@ fn size(bytes: u64) -> usize {
 /// What the guest finds around it. The command line's variables win over the file's.
 pub fn environment(config: &Config, args: &args::App) -> Environment {
     let component = &config.component;
-    let mut env = exposed(&component.env);
-    env.extend(args.env.iter().cloned());
+    let mut env = component.env.clone();
+    env.extend(args.env.iter().map(|(name, value)| (name.clone(), Secret::new(value))));
     let outbound = component.http_outbound.clone();
     let files = component.files.iter().map(|directory| MountedDirectory {
         guest: directory.guest.clone(),
@@ -88,15 +88,6 @@ pub fn subscriptions(config: &Config) -> Vec<Subscription> {
 pub fn reuse(config: &Config) -> Reuse {
     let reuse = &config.http.reuse;
     Reuse { requests: size(reuse.requests.into()), at_a_time: size(reuse.at_a_time.into()) }
-}
-
-/// What wasi:config reads.
-pub fn guest_config(config: &Config) -> BTreeMap<String, String> {
-    exposed(&config.component.config)
-}
-
-fn exposed(secrets: &BTreeMap<String, Secret>) -> BTreeMap<String, String> {
-    secrets.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect()
 }
 
 /// The arguments as a program expects them: its own name first.

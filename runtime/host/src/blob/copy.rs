@@ -3,7 +3,7 @@ use std::sync::Arc;
 use slight_capabilities::{self as capabilities, Error, QualifiedName, Result, check_key};
 
 use super::{BlobRoute, Container, IncomingValue, OutgoingValue, about, bindings::blobstore::ObjectId, describe};
-use crate::{guard::Call, state::Shared};
+use crate::{guard::Call, held::Disk, state::Shared};
 
 /// An object that a copy reads or writes, and the route that leads there.
 struct Place<'a> {
@@ -101,7 +101,8 @@ impl Shared {
         let value = IncomingValue::open(self, source, object, capabilities::ByteRange::ALL).await?;
         let mut chunks = value.into_chunks();
         // Dropped on the way out of any error, it leaves nothing behind.
-        let copy = OutgoingValue::new(&self.limits);
+        // Its target is known before anything is written: no disk is needed.
+        let copy = OutgoingValue::new(&self.limits, Disk::default());
         copy.write_to(self, destination, new_object).await?;
         while let Some(chunk) = chunks.next().await? {
             copy.pipe().wait_for_room().await;

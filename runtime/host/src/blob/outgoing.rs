@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     Limits,
+    held::Disk,
     state::{Shared, State},
 };
 
@@ -41,8 +42,13 @@ impl Drop for OutgoingValue {
 }
 
 impl OutgoingValue {
-    pub(super) fn new(limits: &Limits) -> Self {
-        Self { pipe: Pipe::new(limits), has_body: false }
+    pub(super) fn new(limits: &Limits, disk: Disk) -> Self {
+        Self { pipe: Pipe::new(limits, disk), has_body: false }
+    }
+
+    /// The bytes of its body that may be in memory.
+    pub(crate) fn size(&self) -> usize {
+        if self.has_body { self.pipe.capacity() } else { 0 }
     }
 
     pub(super) fn pipe(&self) -> &Arc<Pipe> {
@@ -72,7 +78,7 @@ impl Host for State {}
 
 impl HostOutgoingValue for State {
     async fn new_outgoing_value(&mut self) -> wasmtime::Result<Resource<OutgoingValue>> {
-        let value = OutgoingValue::new(&self.shared.limits);
+        let value = OutgoingValue::new(&self.shared.limits, self.disk.clone());
         // There is no error to return it as.
         self.push(value).map_err(|error| wasmtime::Error::msg(sentence(error)))
     }
@@ -85,9 +91,11 @@ impl HostOutgoingValue for State {
         if std::mem::replace(&mut value.has_body, true) {
             return Ok(Err(()));
         }
-        let body: DynOutputStream = Box::new(Body { pipe: value.pipe.clone(), failed: false });
+        let (size, body) = (value.size(), Body { pipe: value.pipe.clone(), failed: false });
+        let body: DynOutputStream = Box::new(body);
         // The guest learns no more than that; the log says why.
-        Ok(self.push(body).map_err(|error| tracing::debug!("outgoing-value-write-body: {error}")))
+        let pushed = self.check_held(size).and_then(|()| self.push(body));
+        Ok(pushed.map_err(|error| tracing::debug!("outgoing-value-write-body: {error}")))
     }
 
     async fn finish(&mut self, this: Resource<OutgoingValue>) -> Answer<()> {

@@ -36,7 +36,7 @@ impl StdoutStream for Output {
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(Stream { chunks: self.chunks.clone(), lines: self.lines.clone(), late: None })
+        Box::new(Stream { chunks: self.chunks.clone(), lines: self.lines.clone(), allowed: 0, late: Vec::new() })
     }
 }
 
@@ -52,23 +52,39 @@ fn due(lines: Option<&Lines>, bytes: Bytes) -> Option<Bytes> {
 struct Stream {
     chunks: mpsc::Sender<Item>,
     lines: Option<Arc<Lines>>,
-    /// A chunk that was allowed when there was room, which another guest then took.
-    late: Option<Bytes>,
+    /// How many bytes `check_write` has allowed that are not written yet.
+    allowed: usize,
+    /// What was allowed when there was room, which another guest then took.
+    late: Vec<u8>,
 }
 
 impl Stream {
+    /// Sends what is late, then a chunk.
     fn offer(&mut self, chunk: Bytes) -> StreamResult<()> {
-        match self.chunks.try_reserve() {
-            Ok(place) => place.send(Item::Chunk(chunk)),
-            Err(mpsc::error::TrySendError::Full(())) => self.late = Some(chunk),
-            Err(mpsc::error::TrySendError::Closed(())) => return Err(StreamError::Closed),
+        let all = match self.late.is_empty() {
+            true => chunk,
+            false => {
+                self.late.extend_from_slice(&chunk);
+                std::mem::take(&mut self.late).into()
+            }
+        };
+        match self.chunks.try_send(Item::Chunk(all)) {
+            Ok(()) => Ok(()),
+            Err(mpsc::error::TrySendError::Full(Item::Chunk(all))) => {
+                self.late = all.into();
+                Ok(())
+            }
+            Err(_) => Err(StreamError::Closed),
         }
-        Ok(())
     }
 }
 
 impl OutputStream for Stream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.allowed = self
+            .allowed
+            .checked_sub(bytes.len())
+            .ok_or_else(|| StreamError::trap("the guest wrote more than check-write allowed"))?;
         match due(self.lines.as_deref(), bytes) {
             Some(chunk) => self.offer(chunk),
             None => Ok(()),
@@ -80,14 +96,15 @@ impl OutputStream for Stream {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        if let Some(late) = self.late.take() {
-            self.offer(late)?;
+        if !self.late.is_empty() {
+            self.offer(Bytes::new())?;
         }
         if self.chunks.is_closed() {
             return Err(StreamError::Closed);
         }
-        let room = self.late.is_none() && self.chunks.capacity() > 0;
-        Ok(if room { CHUNK } else { 0 })
+        let room = self.late.is_empty() && self.chunks.capacity() > 0;
+        self.allowed = if room { CHUNK } else { 0 };
+        Ok(self.allowed)
     }
 }
 
@@ -95,9 +112,9 @@ impl OutputStream for Stream {
 impl Pollable for Stream {
     async fn ready(&mut self) {
         if let Ok(place) = self.chunks.reserve().await
-            && let Some(late) = self.late.take()
+            && !self.late.is_empty()
         {
-            place.send(Item::Chunk(late));
+            place.send(Item::Chunk(std::mem::take(&mut self.late).into()));
         }
     }
 }
@@ -127,5 +144,46 @@ impl AsyncWrite for Writer {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(places: usize) -> (Stream, mpsc::Receiver<Item>) {
+        let (chunks, written) = mpsc::channel(places);
+        (Stream { chunks, lines: None, allowed: 0, late: Vec::new() }, written)
+    }
+
+    fn next(written: &mut mpsc::Receiver<Item>) -> Bytes {
+        match written.try_recv() {
+            Ok(Item::Chunk(chunk)) => chunk,
+            _ => panic!("expected a chunk"),
+        }
+    }
+
+    #[test]
+    fn no_more_is_taken_than_was_allowed() {
+        let (mut stream, _written) = stream(8);
+        assert!(matches!(stream.write("unasked".into()), Err(StreamError::Trap(_))));
+        let allowed = stream.check_write().unwrap();
+        stream.write(vec![0; allowed - 1].into()).unwrap();
+        stream.write("x".into()).unwrap();
+        assert!(matches!(stream.write("x".into()), Err(StreamError::Trap(_))));
+    }
+
+    #[test]
+    fn what_another_guest_has_taken_the_room_of_is_kept_in_order() {
+        let (mut stream, mut written) = stream(1);
+        assert!(stream.check_write().unwrap() > 0);
+        stream.chunks.try_send(Item::Chunk("of another".into())).unwrap();
+        stream.write("one ".into()).unwrap();
+        stream.write("two ".into()).unwrap();
+        assert_eq!(stream.check_write().unwrap(), 0);
+        assert_eq!(next(&mut written), "of another");
+        assert_eq!(stream.check_write().unwrap(), 0, "what was late takes the room");
+        assert_eq!(next(&mut written), "one two ");
+        assert!(stream.check_write().unwrap() > 0);
     }
 }

@@ -56,7 +56,15 @@ impl atomics::HostCas for State {
 impl State {
     async fn new_cas(&mut self, bucket: Bucket, key: String) -> slight_capabilities::Result<Resource<Cas>> {
         let entry = self.shared.read_entry(&bucket, &key).await?;
-        self.push(Cas { bucket, key, entry })
+        let cas = Cas { bucket, key, entry };
+        let size = cas.size();
+        let cas = self.push(cas)?;
+        if let Err(error) = self.check_held(size) {
+            // It was put there just now.
+            let _ = self.table.delete(cas);
+            return Err(error);
+        }
+        Ok(cas)
     }
 
     /// A conflict hands back a fresh handle, which has read what the winner wrote and can be tried at once.

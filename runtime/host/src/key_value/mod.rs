@@ -7,6 +7,8 @@ mod draft2;
 mod get;
 mod pairs;
 mod serve;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -26,6 +28,10 @@ use crate::{
 /// here, and a guest may ask for any number.
 const KEYS_AT_A_TIME: usize = 64;
 
+/// How many entries a backend is given in one call of `set-many` or `delete-many`: the time that a call may take is for
+/// these, and a guest may ask for any number.
+const ENTRIES_AT_A_TIME: usize = 1000;
+
 /// A bucket that the guest has open.
 #[derive(Clone)]
 pub struct Bucket {
@@ -40,6 +46,13 @@ pub struct Cas {
     bucket: Bucket,
     key: String,
     entry: Option<Entry>,
+}
+
+impl Cas {
+    /// The bytes that it holds.
+    pub(crate) fn size(&self) -> usize {
+        self.key.len() + self.entry.as_ref().map_or(0, |entry| entry.value.len())
+    }
 }
 
 impl Bucket {
@@ -59,7 +72,7 @@ impl Shared {
         if size <= limit {
             return Ok(());
         }
-        Err(Error::too_large(format_args!("the value of key {key:?}"), size as u64, limit as u64))
+        Err(Error::too_large(format_args!("the value of key {key:?} (limits.value)"), size as u64, limit as u64))
     }
 
     fn check_returned(&self, size: usize) -> Result<()> {
@@ -187,8 +200,12 @@ impl State {
                 check_key("key", key)?;
                 self.shared.check_value(key, value)?;
             }
-            let entries = entries.into_iter().map(|(key, value)| (key, value.into())).collect();
-            self.shared.guarded(bucket.call("key-value set-many"), bucket.bucket.set_many(entries)).await
+            let mut entries = entries.into_iter().map(|(key, value)| (key, value.into())).peekable();
+            while entries.peek().is_some() {
+                let some = entries.by_ref().take(ENTRIES_AT_A_TIME).collect();
+                self.shared.guarded(bucket.call("key-value set-many"), bucket.bucket.set_many(some)).await?;
+            }
+            Ok(())
         }
         .await)
     }
@@ -198,7 +215,10 @@ impl State {
         Ok(async {
             self.shared.check_write(bucket)?;
             keys.iter().try_for_each(|key| check_key("key", key))?;
-            self.shared.guarded(bucket.call("key-value delete-many"), bucket.bucket.delete_many(&keys)).await
+            for keys in keys.chunks(ENTRIES_AT_A_TIME) {
+                self.shared.guarded(bucket.call("key-value delete-many"), bucket.bucket.delete_many(keys)).await?;
+            }
+            Ok(())
         }
         .await)
     }

@@ -6,10 +6,6 @@ use wasmtime::{Result, component::Resource};
 
 use crate::{Backend, bindings::wasi::messaging::types, state::State};
 
-/// Messages up to this many bytes are not counted against what an instance may hold: the number of its handles bounds
-/// them well enough.
-const SMALL: usize = 4096;
-
 /// A message in the guest's hands.
 pub struct Message {
     pub(crate) content: capabilities::Message,
@@ -27,6 +23,10 @@ impl Message {
     /// A reply from an inbox.
     pub(super) fn reply(backend: Backend<dyn Messaging>, content: capabilities::Message) -> Self {
         Self { content, topic: None, backend: Some(backend) }
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.content.size()
     }
 
     /// What is sent of it: all but the address for replies, which means nothing to who gets it from somebody else.
@@ -67,21 +67,7 @@ impl State {
         let content = &mut self.table.get_mut(message)?.content;
         change(content);
         let size = content.size();
-        self.check_held(size)
-    }
-
-    /// Bounds what a guest keeps in the host's memory: in all its messages, no more than in its own memory.
-    fn check_held(&mut self, size: usize) -> Result<()> {
-        if size <= SMALL {
-            return Ok(());
-        }
-        let messages = self.table.iter_mut().filter_map(|entry| entry.downcast_ref::<Message>());
-        let held: usize = messages.map(|message| message.content.size()).sum();
-        let limit = self.shared.limits.memory;
-        if held > limit {
-            wasmtime::bail!("the component holds {held} bytes in messages, more than {limit} (limits.memory)");
-        }
-        Ok(())
+        Ok(self.check_held(size)?)
     }
 }
 

@@ -180,6 +180,18 @@ async fn what_a_component_holds_in_messages_is_bounded() {
 }
 
 #[tokio::test]
+async fn metadata_counts_even_where_it_is_empty() {
+    let mut world = World::new();
+    let message = world.message("x").await;
+    let empty = |count| vec![(String::new(), String::new()); count];
+    HostMessage::set_metadata(&mut world.state, Resource::new_borrow(message.rep()), empty(100)).await.unwrap();
+    let Err(Error::Other(text)) = world.send("orders", message).await else { panic!("it was sent") };
+    assert!(text.contains("limits.message"), "{text}");
+    let message = world.message("x").await;
+    assert!(HostMessage::set_metadata(&mut world.state, message, empty(10_000)).await.is_err());
+}
+
+#[tokio::test]
 async fn a_request_gets_its_reply_and_leaves_nothing_behind() {
     let mut world = World::new();
     let answering = world.answer("questions", &["answer"]).await;

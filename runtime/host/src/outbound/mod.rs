@@ -78,8 +78,9 @@ impl WasiHttpHooks for Outbound {
         }
         let (client, limit) = (self.0.http.clone(), self.0.limits.body);
         Box::new(async move {
+            let request = request.map(|body| limited(body, limit, Error::HttpRequestBodySize).boxed_unsync());
             let response = client.send(request, options).await?;
-            let response = response.map(|body| limited(body, limit).boxed_unsync());
+            let response = response.map(|body| limited(body, limit, Error::HttpResponseBodySize).boxed_unsync());
             // The connection is the client's, and outlives the request.
             let sent: Box<dyn Future<Output = _> + Send> = Box::new(std::future::ready(Ok(())));
             Ok((response, sent))
@@ -87,13 +88,35 @@ impl WasiHttpHooks for Outbound {
     }
 }
 
-/// The body of a response, which ends with an error after `limit` bytes.
-fn limited<B>(body: B, limit: u64) -> impl Body<Data = Bytes, Error = Error> + Send + 'static
+/// A body that ends with an error after `limit` bytes.
+fn limited<B>(
+    body: B,
+    limit: u64,
+    too_large: fn(Option<u64>) -> Error,
+) -> impl Body<Data = Bytes, Error = Error> + Send + 'static
 where
     B: Body<Data = Bytes, Error = Error> + Send + 'static,
 {
     Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX)).map_err(move |error| match error.downcast() {
         Ok(error) => *error,
-        Err(_) => Error::HttpResponseBodySize(Some(limit)),
+        Err(_) => too_large(Some(limit)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+
+    use super::*;
+
+    async fn sent(size: usize) -> Result<usize, Error> {
+        let body = Full::new(Bytes::from(vec![0; size])).map_err(|never| match never {});
+        limited(body, 10, Error::HttpRequestBodySize).collect().await.map(|body| body.to_bytes().len())
+    }
+
+    #[tokio::test]
+    async fn a_body_ends_at_its_limit() {
+        assert_eq!(sent(10).await.unwrap(), 10);
+        assert!(matches!(sent(11).await, Err(Error::HttpRequestBodySize(Some(10)))));
+    }
 }

@@ -27,7 +27,7 @@ use tokio::{
 
 use self::{queue::Queue, spool::Spool};
 use super::Failure;
-use crate::Limits;
+use crate::{Limits, held::Disk};
 
 /// What memory holds before the target is known. Bodies of this size never touch a disk.
 const UNBOUND_BYTES: usize = 1024 * 1024;
@@ -51,7 +51,7 @@ pub(super) struct Pipe {
     /// Wakes whoever takes: the spool, then the provider.
     data: Notify,
     idle: Duration,
-    spool: u64,
+    disk: Disk,
 }
 
 struct State {
@@ -81,9 +81,12 @@ enum Stage {
 }
 
 impl State {
+    fn capacity(&self) -> usize {
+        if self.stage == Stage::Bound { BOUND_BYTES } else { UNBOUND_BYTES }
+    }
+
     fn room(&self) -> usize {
-        let capacity = if self.stage == Stage::Bound { BOUND_BYTES } else { UNBOUND_BYTES };
-        capacity.saturating_sub(self.held)
+        self.capacity().saturating_sub(self.held)
     }
 
     fn push(&mut self, bytes: Bytes) {
@@ -107,7 +110,7 @@ impl State {
 }
 
 impl Pipe {
-    pub fn new(limits: &Limits) -> Arc<Self> {
+    pub fn new(limits: &Limits, disk: Disk) -> Arc<Self> {
         let state = State {
             queue: Queue::default(),
             held: 0,
@@ -121,7 +124,7 @@ impl Pipe {
             moved: Instant::now(),
         };
         let (room, data) = (Notify::new(), Notify::new());
-        Arc::new(Self { state: Mutex::new(state), room, data, idle: limits.backend_timeout, spool: limits.spool })
+        Arc::new(Self { state: Mutex::new(state), room, data, idle: limits.backend_timeout, disk })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -141,6 +144,11 @@ impl Pipe {
         }
     }
 
+    /// How many bytes memory may hold of it now.
+    pub fn capacity(&self) -> usize {
+        self.state().capacity()
+    }
+
     /// Waits until [`room`](Self::room) is not 0.
     pub async fn wait_for_room(&self) {
         while matches!(self.room(), Ok(0)) && self.wait().await.is_ok() {}
@@ -154,7 +162,7 @@ impl Pipe {
         }
         state.push(bytes);
         if state.stage == Stage::Unbound && state.room() == 0 && state.spooling.is_none() {
-            state.spooling = Some(tokio::spawn(spool::run(self.clone(), self.spool)));
+            state.spooling = Some(tokio::spawn(spool::run(self.clone(), self.disk.clone())));
         }
         drop(state);
         self.data.notify_one();

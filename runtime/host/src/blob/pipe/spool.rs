@@ -10,14 +10,15 @@ use bytes::Bytes;
 use slight_capabilities::{Error, ErrorKind, Result};
 
 use super::Pipe;
+use crate::held::Disk;
 
 /// How much is read back at a time.
 const CHUNK: u64 = 256 * 1024;
 
 /// Moves what the pipe holds into a file, until the pipe is bound. `None` when the body has failed.
-pub(super) async fn run(pipe: Arc<Pipe>, limit: u64) -> Option<Spool> {
+pub(super) async fn run(pipe: Arc<Pipe>, disk: Disk) -> Option<Spool> {
     let result = async {
-        let mut spool = Spool::create(limit).await?;
+        let mut spool = Spool::create(disk).await?;
         while let Some(batch) = pipe.take_batch().await {
             pipe.release(spool.append(batch).await?);
         }
@@ -38,34 +39,42 @@ fn report(pipe: &Pipe, error: &Error) {
 /// Bytes in a file: first all are appended, then, after [`rewind`](Self::rewind), all are read.
 pub(super) struct Spool {
     file: Arc<File>,
-    limit: u64,
+    disk: Disk,
+    /// Bytes in the file.
+    taken: u64,
     /// Bytes in the file and not read yet.
     size: u64,
 }
 
+impl Drop for Spool {
+    fn drop(&mut self) {
+        self.disk.give_back(self.taken);
+    }
+}
+
 impl Spool {
-    async fn create(limit: u64) -> Result<Self> {
+    async fn create(disk: Disk) -> Result<Self> {
         let file = blocking("created", tempfile::tempfile).await?;
-        Ok(Self { file: Arc::new(file), limit, size: 0 })
+        Ok(Self { file: Arc::new(file), disk, taken: 0, size: 0 })
     }
 
     /// Adds bytes; gives how many.
     async fn append(&mut self, batch: Vec<Bytes>) -> Result<usize> {
         let added: usize = batch.iter().map(Bytes::len).sum();
-        let size = self.size + added as u64;
-        if size > self.limit {
+        if !self.disk.take(added as u64) {
             return Err(Error::new(
                 ErrorKind::TooLarge,
                 format!(
-                    "more than {} bytes were written before write-data (limits.spool); call write-data first, then \
-                     write the body",
-                    self.limit
+                    "more than {} bytes were written before write-data, in all bodies of this instance (limits.spool); \
+                     call write-data first, then write the body",
+                    self.disk.limit()
                 ),
             ));
         }
+        self.taken += added as u64;
         let file = self.file.clone();
         blocking("written", move || batch.iter().try_for_each(|bytes| (&*file).write_all(bytes))).await?;
-        self.size = size;
+        self.size += added as u64;
         Ok(added)
     }
 

@@ -212,3 +212,28 @@ async fn too_many_handles_are_an_error_that_names_the_limit() {
     let trap = state.new_outgoing_value().await.unwrap_err();
     assert!(trap.to_string().contains("limits.handles"), "{trap}");
 }
+
+#[tokio::test]
+async fn what_a_component_holds_in_values_without_a_target_is_bounded() {
+    let mut state = instance(memory(), Limits { memory: 2 * MIB, ..limits() });
+    let values = [new_value(&mut state).await, new_value(&mut state).await, new_value(&mut state).await];
+    body_of(&mut state, &values[0]).await;
+    body_of(&mut state, &values[1]).await;
+    assert!(state.outgoing_value_write_body(lend(&values[2])).await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn the_disk_is_for_all_values_of_an_instance_together() {
+    let mut state = instance(memory(), Limits { spool: 3 * MIB as u64, ..limits() });
+    let (one, two) = (new_value(&mut state).await, new_value(&mut state).await);
+    let (body, other) = (body_of(&mut state, &one).await, body_of(&mut state, &two).await);
+    send(&mut state, &body, pattern(3 * MIB)).await.unwrap();
+    let refused = send(&mut state, &other, pattern(3 * MIB)).await;
+    assert!(format!("{refused:?}").contains("limits.spool"), "{refused:?}");
+    state.table.delete(body).unwrap();
+    state.table.delete(one).unwrap();
+
+    let value = new_value(&mut state).await;
+    let body = body_of(&mut state, &value).await;
+    send(&mut state, &body, pattern(3 * MIB)).await.unwrap();
+}

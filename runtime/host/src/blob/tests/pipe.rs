@@ -7,6 +7,7 @@ use super::{
     super::pipe::{Pipe, Stopped},
     *,
 };
+use crate::held::Disk;
 
 async fn fill(pipe: &Arc<Pipe>, mut bytes: Bytes) -> Result<(), Stopped> {
     while !bytes.is_empty() {
@@ -39,10 +40,14 @@ fn take_all(pipe: &Arc<Pipe>) -> tokio::task::JoinHandle<Vec<u8>> {
     })
 }
 
+fn pipe(limits: &Limits) -> Arc<Pipe> {
+    Pipe::new(limits, Disk::new(limits.spool))
+}
+
 #[tokio::test]
 async fn what_was_written_before_the_target_is_known_comes_first() {
     for early in [0, 1, 100 * KIB, MIB - 1, MIB, MIB + 1, 5 * MIB + 7] {
-        let pipe = Pipe::new(&limits());
+        let pipe = pipe(&limits());
         let all = pattern(early + 2 * MIB);
         fill(&pipe, all.slice(..early)).await.unwrap();
         let taken = take_all(&pipe);
@@ -54,7 +59,7 @@ async fn what_was_written_before_the_target_is_known_comes_first() {
 
 #[tokio::test]
 async fn a_full_pipe_has_no_room_until_something_is_taken() {
-    let pipe = Pipe::new(&limits());
+    let pipe = pipe(&limits());
     let mut body = bind(&pipe).unwrap();
     let mut held = 0;
     while let Ok(room @ 1..) = pipe.room() {
@@ -69,7 +74,7 @@ async fn a_full_pipe_has_no_room_until_something_is_taken() {
 
 #[tokio::test]
 async fn more_than_the_spool_takes_is_an_error_that_names_the_limit() {
-    let pipe = Pipe::new(&Limits { spool: MIB as u64, ..limits() });
+    let pipe = pipe(&Limits { spool: MIB as u64, ..limits() });
     let Err(Stopped::Failed(failure)) = fill(&pipe, pattern(8 * MIB)).await else { panic!("it has to fail") };
     assert_eq!(failure.kind, ErrorKind::TooLarge);
     for part in ["1048576 bytes", "limits.spool", "write-data first"] {
@@ -81,7 +86,7 @@ async fn more_than_the_spool_takes_is_an_error_that_names_the_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_takes_nothing_fails_the_body() {
-    let pipe = Pipe::new(&impatient());
+    let pipe = pipe(&impatient());
     let mut body = bind(&pipe).unwrap();
     let Err(Stopped::Failed(failure)) = fill(&pipe, pattern(MIB)).await else { panic!("it has to fail") };
     assert_eq!(failure.kind, ErrorKind::Timeout);
@@ -94,7 +99,7 @@ async fn a_provider_that_takes_nothing_fails_the_body() {
 
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_never_commits_leaves_the_outcome_unknown() {
-    let pipe = Pipe::new(&impatient());
+    let pipe = pipe(&impatient());
     let body = bind(&pipe).unwrap();
     pipe.push(pattern(10));
     let (finished, taken) = tokio::join!(pipe.finish(), drain(body));
@@ -106,7 +111,7 @@ async fn a_provider_that_never_commits_leaves_the_outcome_unknown() {
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_may_take_longer_than_the_limit_as_long_as_it_moves() {
-    let pipe = Pipe::new(&limits());
+    let pipe = pipe(&limits());
     let limit = limits().backend_timeout;
     let mut body = bind(&pipe).unwrap();
     for _ in 0..4 {
@@ -127,7 +132,7 @@ async fn an_upload_may_take_longer_than_the_limit_as_long_as_it_moves() {
 
 #[tokio::test]
 async fn an_abandoned_body_ends_with_an_error() {
-    let pipe = Pipe::new(&limits());
+    let pipe = pipe(&limits());
     fill(&pipe, pattern(3 * MIB)).await.unwrap();
     let mut body = bind(&pipe).unwrap();
     assert!(body.try_next().await.unwrap().is_some());

@@ -19,6 +19,10 @@ use crate::{
 /// A lease is renewed this often within its length, so that one failed renewal does not lose it.
 const RENEWALS_PER_LEASE: u32 = 3;
 
+/// A message of which nobody said how its deliveries ended has so many times `max-deliveries` of them: it may be what
+/// ends the process each time, but those that a process gave back at its end, before a handler saw them, count too.
+const UNREPORTED: u32 = 2;
+
 /// What handling a message needs.
 pub(super) struct Worker<H> {
     pub source: Arc<Source>,
@@ -42,7 +46,7 @@ enum Handled {
 impl<H: Handler> Worker<H> {
     /// Handles a message and settles it.
     pub async fn work(self: Arc<Self>, mut delivery: Box<dyn Delivery>) {
-        if delivery.count() > self.source.max_deliveries {
+        if delivery.count() > self.source.max_deliveries.saturating_mul(UNREPORTED) {
             return self.bury(delivery, None).await;
         }
         let Some(place) = self.admit(&mut delivery).await else { return self.give_back(delivery).await };
