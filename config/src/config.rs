@@ -88,7 +88,7 @@ pub(crate) struct File {
     http: Http,
     /// What one guest, one call and the whole process may use. Every limit is on, also when it is not given. A size is a
     /// string with a unit ("64KB" is 64,000 bytes, "64KiB" is 65,536) or a number of bytes; a duration is a string with a
-    /// unit ("500ms", "30s", "2m").
+    /// unit ("500ms", "30s", "2m"), at most a year.
     limits: Limits,
     /// What the guest is given besides its capabilities.
     component: Component,

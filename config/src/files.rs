@@ -1,5 +1,7 @@
 use std::{
     collections::BTreeSet,
+    fs,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
@@ -25,7 +27,7 @@ pub struct Directory {
     pub read_only: bool,
 }
 
-/// What the schema cannot say of `component.files`: the directories are there, and no two have one guest path.
+/// What the schema cannot say of `component.files`: the directories can be read, and no two have one guest path.
 pub(crate) fn check(component: &Table, dir: &Path, findings: &mut Findings) {
     let mut seen = BTreeSet::new();
     for table in component.list("files").iter().filter_map(Node::table) {
@@ -44,10 +46,25 @@ pub(crate) fn check(component: &Table, dir: &Path, findings: &mut Findings) {
 }
 
 fn check_host(node: &Node, path: &Path, findings: &mut Findings) {
-    let wrong = match std::fs::metadata(path) {
-        Ok(found) if found.is_dir() => return,
-        Ok(_) => "is not a directory".to_owned(),
-        Err(error) => format!("cannot be opened as a directory: {error}"),
+    let wrong = match enter(path) {
+        Ok(()) => return,
+        Err(error) if error.kind() == ErrorKind::NotADirectory => "is not a directory".to_owned(),
+        Err(error) => format!("cannot be opened: {error}{}", advice(error.kind())),
     };
     findings.mistake(node.span.clone(), format!("the host path {} {wrong}", node.shown()));
+}
+
+/// Does what every instance will do, or else each would fail: opening the directory takes the right to read it, and
+/// opening what is in it the right to search it.
+fn enter(path: &Path) -> io::Result<()> {
+    fs::read_dir(path)?;
+    fs::metadata(path.join(".")).map(drop)
+}
+
+fn advice(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::NotFound => "; make the directory, or correct the path",
+        ErrorKind::PermissionDenied => "; let the user that runs slight read and search the directory, or give another",
+        _ => "",
+    }
 }

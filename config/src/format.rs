@@ -58,12 +58,22 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, &'static str> {
     if size.as_u64() == 0 { Err("it must be more than zero") } else { Ok(size.as_u64()) }
 }
 
+/// A year, however it is written: "1y", "12months" and "366days" all fit. No clock overflows when it is added to now.
+const LONGEST_DURATION: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+const TOO_LONG: &str = "it must be at most a year (366 days)";
+
 fn parse_duration(text: &str) -> Result<Duration, &'static str> {
     let duration = humantime::parse_duration(text).map_err(|error| match error {
         humantime::DurationError::UnknownUnit { unit, .. } if unit.is_empty() => "it needs a unit",
+        humantime::DurationError::NumberOverflow => TOO_LONG,
         _ => "",
     })?;
-    if duration.is_zero() { Err("it must be more than zero") } else { Ok(duration) }
+    match duration {
+        Duration::ZERO => Err("it must be more than zero"),
+        duration if duration > LONGEST_DURATION => Err(TOO_LONG),
+        duration => Ok(duration),
+    }
 }
 
 /// A field that is an address to listen at.
@@ -139,7 +149,7 @@ pub(crate) mod size {
     }
 }
 
-/// A field that is a duration of more than zero: a string with a unit.
+/// A field that is a duration of more than zero and at most a year: a string with a unit.
 pub(crate) mod duration {
     use super::{Deserialize, Deserializer, Duration, Schema, Serializer, json_schema, parse_duration};
     use serde::de::Error as _;

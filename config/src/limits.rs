@@ -16,7 +16,7 @@ const GIB: u64 = MIB << 10;
 /// What one guest, one call and the whole process may use. Every limit is on, also when the file says nothing.
 ///
 /// A size is a string with a unit ("64KB" is 64,000 bytes, "256MiB" is 268,435,456) or a number of bytes. A duration is
-/// a string with a unit ("500ms", "30s", "2m").
+/// a string with a unit ("500ms", "30s", "2m"), at most a year.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Limits {
@@ -61,7 +61,8 @@ pub struct Limits {
     #[serde(with = "size")]
     #[schemars(schema_with = "size::schema")]
     pub returned: u64,
-    /// The most that one blob may take on the host's disk when the guest writes it before it says where to, in bytes.
+    /// The most that the blobs of one instance may take on the host's disk when the guest writes them before it says
+    /// where to, in bytes.
     #[serde(with = "size")]
     #[schemars(schema_with = "size::schema")]
     pub spool: u64,

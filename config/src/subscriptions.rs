@@ -29,8 +29,8 @@ pub struct Subscription {
     #[serde(default = "default_capacity")]
     #[schemars(range(min = 1))]
     pub capacity: u32,
-    /// How long a message may be out before it is given to another member of the group. It is extended while the
-    /// handler runs.
+    /// How long a message may be out before it is given to another member of the group, at most a year. It is extended
+    /// while the handler runs.
     #[serde(with = "duration", default = "default_visibility")]
     #[schemars(schema_with = "duration::schema")]
     pub visibility: Duration,
@@ -82,8 +82,8 @@ fn default_dead_letter(topic: &str, group: &str) -> String {
     format!("{topic}.{group}.dead")
 }
 
-/// What the schema cannot say of the subscriptions: each has a route, its names are legal, and no group subscribes to a
-/// topic twice.
+/// What the schema cannot say of the subscriptions: each has a route, its names are legal, no group subscribes to a topic
+/// twice, and none to its own dead-letter topics.
 pub(crate) fn check(file: &Table, findings: &mut Findings) {
     let clients: BTreeSet<&str> = routes(file, Capability::Messaging).map(|route| canonical(&route.key)).collect();
     let mut seen = BTreeSet::new();
@@ -139,6 +139,7 @@ fn check_topic(topic: &Node, table: &Table, findings: &mut Findings) {
             let Some(group) = table.get("group").and_then(Node::text) else {
                 return;
             };
+            check_default_dead_letter(topic, name, group, table, findings);
             // A name that is too long by itself was reported.
             let legal = check_name("", name).is_ok() && check_name("", group).is_ok();
             if legal && check_name("", &default_dead_letter(name, group)).is_err() {
@@ -149,5 +150,20 @@ fn check_topic(topic: &Node, table: &Table, findings: &mut Findings) {
                 findings.mistake(topic.span.clone(), sentence);
             }
         }
+    }
+}
+
+/// Finds a topic whose failed messages would go to this one.
+fn check_default_dead_letter(topic: &Node, name: &str, group: &str, table: &Table, findings: &mut Findings) {
+    let mut others = table.list("topics").iter();
+    let source = others.find(|other| other.text().is_some_and(|other| default_dead_letter(other, group) == name));
+    if let Some(source) = source {
+        let sentence = format!(
+            "the topic {} is the dead-letter topic of {}: its messages would go round; subscribe to it in another group, or \
+             give another with \"dead-letter\"",
+            topic.shown(),
+            source.shown()
+        );
+        findings.mistake(topic.span.clone(), sentence);
     }
 }

@@ -33,6 +33,27 @@ fn a_duration_has_a_unit() {
 }
 
 #[test]
+fn a_duration_is_at_most_a_year_wherever_it_is_read() {
+    for written in ["1y", "12months", "52w", "366d"] {
+        good(&format!("limits.timeout = '{written}'"));
+    }
+    for written in ["366d 1ns", "2y", "500000000000y", "99999999999999999999999y"] {
+        for limit in ["timeout", "backend-timeout", "drain-timeout"] {
+            let mistake = mistake(&format!("limits.{limit} = '{written}'"));
+            assert!(
+                mistake.ends_with(&format!("not \"{written}\": it must be at most a year (366 days)")),
+                "{mistake}"
+            );
+        }
+    }
+    let subscription = "topics = ['a']\ngroup = 'g'\nvisibility = '2y'";
+    let text = format!("messaging.default = 'memory'\n[[messaging.subscriptions]]\n{subscription}");
+    assert!(mistake(&text).starts_with("5:14: \"visibility\" must be a duration"));
+    let text = "[providers.redis]\nurl = 'u'\npatience = '2y'";
+    assert!(mistake(text).ends_with("at most a year (366 days)"));
+}
+
+#[test]
 fn zero_is_refused_where_it_makes_no_sense() {
     for limit in ["memory = 0", "memory = '0MiB'", "timeout = '0s'", "concurrency = 0", "handles = 0", "value = '0.1B'"]
     {

@@ -48,6 +48,9 @@ struct Settings {
     #[serde(default)]
     #[schemars(length(max = 2))]
     servers: Vec<String>,
+    /// How long to wait.
+    #[schemars(extend("format" = "duration"))]
+    patience: Option<String>,
     /// How blobs are kept.
     blob: Option<BlobSettings>,
 }

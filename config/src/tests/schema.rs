@@ -96,6 +96,7 @@ fn settings_make_a_table() {
 | `blob.location` | string | `"slight-blob"` | Where they are. |
 | `database` | integer | `0` | The database. |
 | `mode` | `"once"` or `"stubborn"` | `"once"` | How hard to try. |
+| `patience` | duration |  | How long to wait. |
 | `region` | string |  | Lower-case letters. |
 | `servers` | list of string | `[]` | The servers. |
 | `share` | number |  | How much of the traffic to take. |

@@ -11,7 +11,7 @@ fn a_guest_directory_must_be_there() {
     let directory = config.component.files.first().unwrap();
     assert_eq!((directory.guest.as_str(), directory.read_only), ("/data", false));
     assert_eq!(directory.host, dir.path().join("."));
-    for (host, wrong) in [("file", "is not a directory"), ("none", "cannot be opened")] {
+    for (host, wrong) in [("file", "is not a directory"), ("none", "; make the directory, or correct the path")] {
         let shown = parse_in(dir.path(), &files(host)).unwrap_err().to_string();
         assert!(shown.contains(wrong), "{shown}");
     }

@@ -79,6 +79,18 @@ fn the_dead_letter_topic_is_another_topic_with_a_legal_name() {
 }
 
 #[test]
+fn a_subscription_holds_none_of_its_own_dead_letter_topics() {
+    assert_eq!(
+        mistake(&file(&["topics = ['a', 'a.g.dead']\ngroup = 'g'"])),
+        "4:16: the topic \"a.g.dead\" is the dead-letter topic of \"a\": its messages would go round; subscribe to it in \
+         another group, or give another with \"dead-letter\""
+    );
+    assert!(mistake(&file(&["topics = ['a.g.dead', 'a']\ngroup = 'g'"])).starts_with("4:11: "));
+    good(&file(&["topics = ['a', 'a.g.dead']\ngroup = 'g'\ndead-letter = 'd'"]));
+    good(&file(&["topics = ['a']\ngroup = 'g'", "topics = ['a.g.dead']\ngroup = 'dead-letter'"]));
+}
+
+#[test]
 fn a_list_under_a_similar_key_is_a_mistyped_one() {
     let text = file(&["topics = ['a']\ngroup = 'g'"]).replace("subscriptions", "subscription");
     let sentence = r#"3:13: unknown key "subscription" in [messaging]; did you mean "subscriptions"?"#;
