@@ -1,9 +1,16 @@
-use std::{collections::BTreeMap, fmt::Write, process::ExitCode, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    process::ExitCode,
+    sync::Arc,
+};
 
 use anyhow::Result;
 use slight_capabilities::{Capability, Provider, ProviderKind, Readiness};
 use slight_config::Config;
-use slight_runtime::{App, CodeCache, Trigger};
+use slight_runtime::{App, CodeCache, HostError, Trigger};
+use tokio::net::TcpSocket;
 
 use crate::{
     args::{self, LogFormat},
@@ -12,24 +19,31 @@ use crate::{
     providers,
     run::check_subscriptions,
     settings,
+    table::table,
 };
 
-/// `slight check`: prints a table, and what would keep the app from starting.
+/// `slight check`: prints tables, and what would keep the app from starting.
 pub async fn check(args: args::App, format: LogFormat) -> Result<ExitCode> {
     let kinds = builtin::kinds();
     let config = settings::load(&args, &kinds)?;
     let app = App::load(&args.component, &settings::limits(&config), &CodeCache::User)?;
 
-    let mut report = Report::default();
-    report.table(["import", "route", "provider"], imports::rows(&app, &config));
-    report.triggers(&app, &config);
     // Without a file all leads to memory, which is worth a row only where it is used.
     let capabilities = Capability::ALL.into_iter();
     let capabilities = capabilities.filter(|capability| args.config.is_some() || imports::uses(&app, *capability));
-    report.providers(capabilities.collect(), &config, &kinds).await;
+    let capabilities: Vec<Capability> = capabilities.collect();
+
+    let mut report = Report::default();
+    let imports = imports::rows(&app, &config, &capabilities);
+    report.text.push_str(&table(["import", "route", "provider", "with"], &imports));
+    report.triggers(&app, &config);
+    report.providers(capabilities, &config, &kinds).await;
     print(&report.text)?;
     for problem in [app.check().err().map(anyhow::Error::from), check_subscriptions(&app, &config).err()] {
         report.problems.extend(problem);
+    }
+    if app.has(Trigger::Http) {
+        report.address(config.http.listen, format);
     }
     report.problems.iter().for_each(|problem| complain(format, problem));
     imports::denials(&app, &config).iter().for_each(|denial| warn(format, denial));
@@ -52,7 +66,8 @@ impl Report {
             Trigger::Http => vec![["wasi:http".into(), format!("http://{}/", config.http.listen), String::new()]],
             Trigger::Messages => config.subscriptions.iter().map(subscription).collect(),
         });
-        self.table(["trigger", "on", "group"], rows.collect());
+        let rows: Vec<[String; 3]> = rows.collect();
+        self.text.push_str(&table(["trigger", "on", "group"], &rows));
     }
 
     async fn providers(&mut self, capabilities: Vec<Capability>, config: &Config, kinds: &[ProviderKind]) {
@@ -74,7 +89,7 @@ impl Report {
         rows.extend(unrouted(config).map(|section| {
             [providers::describe(config, section), "-".to_owned(), "not used: no route leads to it".to_owned()]
         }));
-        self.table(["provider", "capability", "state"], rows);
+        self.text.push_str(&table(["provider", "capability", "state"], &rows));
     }
 
     async fn state(
@@ -95,22 +110,24 @@ impl Report {
         }
     }
 
-    fn table(&mut self, head: [&str; 3], rows: Vec<[String; 3]>) {
-        if rows.is_empty() {
-            return;
+    /// One that is in use may be that of the copy which is to be replaced.
+    fn address(&mut self, address: SocketAddr, format: LogFormat) {
+        let Err(reason) = bind(address) else { return };
+        let in_use = reason.kind() == ErrorKind::AddrInUse;
+        let refusal = HostError::Listen { address, reason };
+        if in_use {
+            warn(format, &refusal.to_string());
+        } else {
+            self.problems.push(refusal.into());
         }
-        let head = head.map(str::to_owned);
-        let width = |column: fn(&[String; 3]) -> &String| {
-            std::iter::once(&head).chain(&rows).map(|row| column(row).chars().count()).max().unwrap_or_default()
-        };
-        let (first, second) = (width(|[first, ..]| first), width(|[_, second, _]| second));
-        for [a, b, c] in std::iter::once(&head).chain(&rows) {
-            let line = format!("{a:first$}  {b:second$}  {c}");
-            // Writing to a string cannot fail.
-            let _ = writeln!(self.text, "{}", line.trim_end());
-        }
-        self.text.push('\n');
     }
+}
+
+/// Takes an address as a start would, for no longer than it takes, and without a client noticing.
+fn bind(address: SocketAddr) -> io::Result<()> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(!cfg!(windows))?;
+    socket.bind(address)
 }
 
 const NO_ANSWER: &str = "does not answer";

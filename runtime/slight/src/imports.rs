@@ -2,30 +2,42 @@
 
 use std::collections::BTreeMap;
 
-use slight_capabilities::{Capability, Routes};
+use slight_capabilities::{Access, Capability, Route};
 use slight_config::Config;
 use slight_runtime::{App, Import, Service, Trigger};
 
 use crate::providers;
 
-/// Import, route, provider.
-pub type Row = [String; 3];
+/// Import, route, provider, and what else the route says, as it stands in the TOML.
+pub type Row = [String; 4];
 
-/// A row for every import that is not the host's own, and one for every package that is.
-pub fn rows(app: &App, config: &Config) -> Vec<Row> {
+/// Stands where there is no provider.
+const NONE: &str = "-";
+
+/// A row for every route with the imports that it serves, for every other import that is not the host's own, and for
+/// every package that is. Imports that lead to the same routes are one cell, which is not repeated.
+///
+/// The routes of `capabilities` are there even if the component imports nothing that leads to them.
+pub fn rows(app: &App, config: &Config, capabilities: &[Capability]) -> Vec<Row> {
     let mut imports: Vec<&Import> = app.imports().iter().collect();
     imports.sort_by_key(|import| rank(import.service));
-    let (own, others): (Vec<&Import>, Vec<&Import>) =
-        imports.into_iter().partition(|import| import.service == Some(Service::Host));
+    let served = |wanted: fn(Option<Service>) -> bool| imports.iter().copied().filter(move |one| wanted(one.service));
+    let unserved = served(|service| service.is_none()).map(|import| row(&import.name, "not served", NONE));
+    let routed = Capability::ALL.into_iter().flat_map(|capability| {
+        grouped(app, capability).into_iter().flat_map(move |names| route_rows(&names, capability, config))
+    });
+    let spare = capabilities.iter().copied().filter(|capability| {
+        grouped(app, *capability).is_empty() && !providers::routes(config, *capability).is_empty()
+    });
+    let spare = spare.flat_map(|capability| route_rows("(not imported)", capability, config));
+    let own = served(|service| matches!(service, Some(Service::Config | Service::Logging | Service::Http)));
+    let own = own.map(|import| row(&import.name, &own_route(import, config), OWN));
     let mut packages = BTreeMap::<&str, usize>::new();
-    for import in own {
+    for import in served(|service| service == Some(Service::Host)) {
         *packages.entry(package(&import.name)).or_default() += 1;
     }
-    let others = others.into_iter().map(|import| {
-        let (route, provider) = served_by(import, config);
-        [import.name.clone(), route, provider]
-    });
-    others.chain(packages.into_iter().map(|(package, interfaces)| host_row(package, interfaces))).collect()
+    let packages = packages.into_iter().map(|(package, interfaces)| host_row(package, interfaces));
+    unserved.chain(routed).chain(spare).chain(own).chain(packages).collect()
 }
 
 /// The tables without a route that the component would need, with what to do.
@@ -55,16 +67,22 @@ fn calls(app: &App, capability: Capability) -> bool {
     imports.any(|import| !import.name.contains("/types@"))
 }
 
-/// What is wrong first, then what the configuration decides.
+/// What the host serves by itself.
+const OWN: &str = "slight";
+
+/// In the order of what they depend on: the configuration first.
 fn rank(service: Option<Service>) -> u8 {
     match service {
-        None => 0,
-        Some(Service::Provider(_)) => 1,
-        Some(Service::Config) => 2,
-        Some(Service::Logging) => 3,
-        Some(Service::Http) => 4,
-        Some(Service::Host) => 5,
+        None | Some(Service::Provider(_)) => 0,
+        Some(Service::Config) => 1,
+        Some(Service::Logging) => 2,
+        Some(Service::Http) => 3,
+        Some(Service::Host) => 4,
     }
+}
+
+fn row(import: &str, route: &str, provider: &str) -> Row {
+    [import.to_owned(), route.to_owned(), provider.to_owned(), String::new()]
 }
 
 fn package(name: &str) -> &str {
@@ -74,19 +92,62 @@ fn package(name: &str) -> &str {
 fn host_row(package: &str, interfaces: usize) -> Row {
     let plural = if interfaces == 1 { "" } else { "s" };
     let route = if package == "wasi:sockets" { "every address is denied" } else { "the host" };
-    [format!("{package} ({interfaces} interface{plural})"), route.to_owned(), "slight".to_owned()]
+    row(&format!("{package} ({interfaces} interface{plural})"), route, OWN)
 }
 
-fn served_by(import: &Import, config: &Config) -> (String, String) {
-    let own = |what: &str| (what.to_owned(), "slight".to_owned());
+/// The imports of a capability, those of one package and version together: `wasi:keyvalue/{store,batch}@0.2.0-draft2`.
+fn grouped(app: &App, capability: Capability) -> Vec<String> {
+    let mut packages: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    for import in app.imports().iter().filter(|import| import.service == Some(Service::Provider(capability))) {
+        let (path, version) = import.name.split_once('@').unwrap_or((&import.name, ""));
+        let (package, interface) = path.split_once('/').unwrap_or((path, ""));
+        match packages.iter_mut().find(|(known, of, _)| (*known, *of) == (package, version)) {
+            Some((.., interfaces)) => interfaces.push(interface),
+            None => packages.push((package, version, vec![interface])),
+        }
+    }
+    let shown = packages.into_iter().map(|(package, version, interfaces)| match interfaces.as_slice() {
+        [interface] => format!("{package}/{interface}@{version}"),
+        many => format!("{package}/{{{}}}@{version}", many.join(",")),
+    });
+    shown.collect()
+}
+
+/// The routes of a capability, the first with the imports that lead to it.
+fn route_rows(imports: &str, capability: Capability, config: &Config) -> Vec<Row> {
+    let routes = providers::routes(config, capability);
+    if routes.is_empty() {
+        return vec![row(imports, &format!("none in [{capability}]: every name is denied"), NONE)];
+    }
+    let imports = std::iter::once(imports).chain(std::iter::repeat(""));
+    let rows = imports.zip(routes.iter()).map(|(import, (name, route))| {
+        let provider = providers::describe(config, &route.provider);
+        [import.to_owned(), format!("{capability}: {}", readable(name)), provider, settings(route)]
+    });
+    rows.collect()
+}
+
+/// A name as the TOML has it: bare, unless it would not be told from what is around it.
+fn readable(name: &str) -> String {
+    if name.contains(char::is_whitespace) { format!("{name:?}") } else { name.to_owned() }
+}
+
+/// What a route says besides its provider.
+fn settings<P>(route: &Route<P>) -> String {
+    let prefix = (!route.prefix.is_empty()).then(|| format!("prefix = {:?}", route.prefix));
+    let access = (route.access == Access::Read).then(|| "access = \"read\"".to_owned());
+    let existing = route.existing.as_ref().map(|location| format!("existing = true, location = {location:?}"));
+    let told: Vec<String> = [prefix, access, existing].into_iter().flatten().collect();
+    told.join(", ")
+}
+
+/// Where an import leads that no provider answers.
+fn own_route(import: &Import, config: &Config) -> String {
     match import.service {
-        Some(Service::Provider(capability)) => routed(capability, config),
-        Some(Service::Config) => own("config of [component]"),
-        Some(Service::Logging) => own("the log"),
-        Some(Service::Http) if sends(&import.name) => own(&outbound(config)),
-        Some(Service::Http) => own("http"),
-        Some(Service::Host) => own("the host"),
-        None => ("not served".to_owned(), "-".to_owned()),
+        Some(Service::Config) => "config of [component]".to_owned(),
+        Some(Service::Logging) => "the log".to_owned(),
+        _ if sends(&import.name) => outbound(config),
+        _ => "http".to_owned(),
     }
 }
 
@@ -103,13 +164,29 @@ fn outbound(config: &Config) -> String {
     }
 }
 
-fn routed(capability: Capability, config: &Config) -> (String, String) {
-    let routes: &Routes<String> = providers::routes(config, capability);
-    if routes.is_empty() {
-        return (format!("none in [{capability}]: every name is denied"), "-".to_owned());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_is_told_as_the_file_says_it() {
+        assert_eq!(settings(&Route::to(())), "");
+        let route = Route { prefix: "shop-".to_owned(), access: Access::Read, ..Route::to(()) };
+        assert_eq!(settings(&route), "prefix = \"shop-\", access = \"read\"");
+        let route = Route { existing: Some("eu".to_owned()), ..Route::to(()) };
+        assert_eq!(settings(&route), "existing = true, location = \"eu\"");
     }
-    let names: Vec<&str> = routes.iter().map(|(name, _)| name).collect();
-    let sections = providers::sections(config, capability);
-    let sections: Vec<String> = sections.iter().map(|section| providers::describe(config, section)).collect();
-    (format!("{capability}: {}", names.join(", ")), sections.join(", "))
+
+    #[test]
+    fn every_route_has_a_row_and_the_imports_are_said_once() {
+        let mut config = Config::without_file();
+        config.key_value.insert("a b", Route { prefix: "p".to_owned(), ..Route::to("memory".to_owned()) });
+        assert_eq!(
+            route_rows("wasi:keyvalue/store@1", Capability::KeyValue, &config),
+            [
+                ["wasi:keyvalue/store@1", "key-value: \"a b\"", "memory", "prefix = \"p\""],
+                ["", "key-value: *", "memory", ""]
+            ]
+        );
+    }
 }

@@ -4,6 +4,7 @@ mod announcement;
 mod args;
 mod builtin;
 mod check;
+mod databases;
 mod imports;
 mod logs;
 mod open_files;
@@ -12,6 +13,8 @@ mod providers;
 mod run;
 mod settings;
 mod signals;
+mod subscribe;
+mod table;
 
 use std::process::ExitCode;
 

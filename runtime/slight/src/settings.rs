@@ -7,19 +7,18 @@ use slight_capabilities::{ProviderKind, Secret};
 use slight_config::Config;
 use slight_runtime::{Environment, Limits, MountedDirectory, OutboundPolicy, Reuse, Subscription};
 
-use crate::args;
+use crate::{args, databases, subscribe::subscription};
 
 /// Reads the configuration, or takes the one that holds without a file; what the command line says holds in place of it.
 pub fn load(args: &args::App, kinds: &[ProviderKind]) -> Result<Config> {
-    /// The group of topics that are named on the command line.
-    const GROUP: &str = "default";
     let mut config = match &args.config {
         Some(path) => Config::load(path, kinds).map_err(|mistakes| anyhow!("{mistakes}"))?,
         None => Config::without_file(),
     };
     config.http.listen = args.listen.unwrap_or(config.http.listen);
+    databases::check_apart(&config)?;
     if !args.subscribe.is_empty() {
-        config.subscriptions.push(slight_config::Subscription::new(args.subscribe.iter().cloned(), GROUP));
+        config.subscriptions.push(subscription(&args.subscribe)?);
     }
     Ok(config)
 }

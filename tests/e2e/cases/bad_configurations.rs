@@ -86,10 +86,71 @@ async fn check_finds_the_same_mistakes() {
 }
 
 #[tokio::test]
+async fn a_subscription_that_cannot_be_is_told_with_its_place_by_run_and_check() {
+    let toml = "[messaging]\ndefault = \"memory\"\n[[messaging.subscriptions]]\n\
+                topics = [\"a\", \"a.g.dead\"]\ngroup = \"g\"\nvisibility = \"500000000000y\"";
+    for invocation in [run("messages-only"), check("messages-only")] {
+        let error = invocation.toml(toml).refusal().await;
+        for part in [
+            "slight.toml:4:16: the topic \"a.g.dead\" is the dead-letter topic of \"a\"",
+            "slight.toml:6:14: ",
+            "it must be at most a year (366 days)",
+        ] {
+            assert!(error.contains(part), "{part:?} is missing in\n{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_duration_of_more_than_a_year_is_refused_also_in_the_settings_of_a_provider() {
+    for toml in [
+        "[limits]\ntimeout = \"500000000000y\"",
+        "[limits]\ndrain-timeout = \"400d\"",
+        "[providers.s3]\ntimeout = \"2y\"",
+    ] {
+        let error = run("kv").toml(toml).refusal().await;
+        assert!(error.contains("slight.toml:2:") && error.contains("it must be at most a year (366 days)"), "{error}");
+    }
+    let app = run("kv").toml("[limits]\ntimeout = \"1y\"\nbackend-timeout = \"1y\"\n[key-value]\ndefault = \"memory\"");
+    app.start().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_that_may_not_be_read_or_searched_is_refused_with_what_to_do() {
+    use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+    let dir = tempfile::tempdir().unwrap();
+    let (data, toml) = (dir.path().join("data"), dir.path().join("slight.toml"));
+    fs::create_dir(&data).unwrap();
+    fs::write(&toml, "component.files = [{ guest = \"/data\", host = \"data\" }]").unwrap();
+    let test = std::env::current_exe().unwrap();
+    let slight = test.ancestors().nth(2).unwrap().join("slight");
+    for mode in [0o000, 0o300, 0o400] {
+        fs::set_permissions(&data, fs::Permissions::from_mode(mode)).unwrap();
+        for command in ["run", "check"] {
+            // Root may read all, unless it gives that up.
+            let is_root = fs::read_dir(&data).is_ok() && fs::metadata(data.join(".")).is_ok();
+            let mut process = if is_root { Command::new("setpriv") } else { Command::new(&slight) };
+            if is_root {
+                let rights = "-dac_override,-dac_read_search";
+                process.args(["--inh-caps", rights, "--bounding-set", rights]).arg(&slight);
+            }
+            let ended = process.args([command, "none.wasm", "-c"]).arg(&toml).output().unwrap();
+            let error = String::from_utf8_lossy(&ended.stderr);
+            assert_eq!(ended.status.code(), Some(1), "{mode:o}: {error}");
+            for part in [":1:", "the host path \"data\" cannot be opened: ", "read and search the directory"] {
+                assert!(error.contains(part), "{mode:o}: {part:?} is missing in\n{error}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_folder_that_is_not_there_is_named() {
     let toml = "[component]\nfiles = [{ guest = \"/data\", host = \"none\" }]";
     let error = run("cli").toml(toml).refusal().await;
     assert!(error.contains("none") && error.contains("slight.toml:2:"), "{error}");
+    assert!(error.contains("make the directory, or correct the path"), "{error}");
 }
 
 #[tokio::test]
@@ -129,6 +190,18 @@ async fn a_database_that_is_none_is_refused_in_plain_words() {
         let toml = format!("[providers.f]\ntype = \"{kind}\"\npath = \"data\"\n[key-value]\n\"*\" = \"f\"");
         let error = run("kv").file(file, "x".repeat(100_000)).toml(&toml).refusal().await;
         assert!(error.contains("[providers.f]") && error.contains(&format!("is not a {kind} database")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn one_database_in_two_sections_is_refused_by_run_and_check() {
+    for kind in ["redb", "sled"] {
+        let section = |name: &str| format!("[providers.{name}]\ntype = \"{kind}\"\npath = \"data\"\n");
+        let toml = section("a") + &section("b") + "[key-value]\na = \"a\"\nb = \"b\"";
+        for invocation in [run("kv"), check("kv")] {
+            let error = invocation.toml(&toml).refusal().await;
+            assert!(error.contains("[providers.a] and [providers.b] have one database, "), "{error}");
+        }
     }
 }
 
