@@ -1,5 +1,6 @@
 use std::{error::Error as _, net::TcpListener, time::Instant};
 
+use futures_util::StreamExt;
 use serde_json::json;
 use slight_capabilities::{Capability, Error, ErrorKind};
 use slight_provider_redis::kind;
@@ -112,12 +113,16 @@ async fn connections_of_subscriptions_and_inboxes_close_with_them() {
         let list: String = redis::cmd("CLIENT").arg("LIST").query_async(&mut redis).await.unwrap();
         list.lines().count()
     };
-    let before = clients().await;
+    // That of the provider, and ours; the probe that found the server ready has gone.
+    eventually("two clients", async || clients().await == 2).await;
     let member = crate::support::member(&*messaging, &["topic"], 10, DEADLINE).await;
-    let inbox = messaging.inbox().await.unwrap();
-    eventually("the member's connection", async || clients().await > before).await;
-    drop((member, inbox));
-    eventually("the end of the connections", async || clients().await == before).await;
+    let mut inbox = messaging.inbox().await.unwrap();
+    // It has none before it is read.
+    let reading = tokio::spawn(async move { inbox.replies.next().await.is_some() });
+    eventually("a connection of each", async || clients().await == 4).await;
+    drop(member);
+    reading.abort();
+    eventually("the end of the connections", async || clients().await == 2).await;
 }
 
 #[tokio::test]

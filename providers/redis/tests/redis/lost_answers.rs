@@ -37,6 +37,11 @@ impl Network {
     fn lose_the_next_answer(&self) {
         self.cut.store(true, Ordering::SeqCst);
     }
+
+    /// Whether that has come to pass.
+    fn has_lost(&self) -> bool {
+        !self.cut.load(Ordering::SeqCst)
+    }
 }
 
 async fn carry(client: TcpStream, port: u16, cut: Arc<AtomicBool>) {
@@ -92,10 +97,13 @@ async fn reads_and_plain_writes_are_sent_again() {
     let bucket = bucket(&*provider(json!({ "url": network.url })).await).await;
     network.lose_the_next_answer();
     bucket.set("key", "value".into()).await.unwrap();
+    assert!(network.has_lost());
     network.lose_the_next_answer();
     assert_eq!(bucket.get("key").await.unwrap().unwrap().value, "value");
+    assert!(network.has_lost());
     network.lose_the_next_answer();
     assert_eq!(bucket.keys(None).await.unwrap().items, ["key"]);
+    assert!(network.has_lost());
 }
 
 #[tokio::test]

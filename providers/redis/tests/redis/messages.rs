@@ -1,6 +1,10 @@
-use std::time::{Duration, Instant};
+use std::{
+    future::ready,
+    time::{Duration, Instant},
+};
 
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
+use redis::aio::PubSubStream;
 use serde_json::json;
 use slight_capabilities::{ErrorKind, Outcome, ReplyTo};
 use slight_services::{DEADLINE, Server};
@@ -212,40 +216,105 @@ async fn a_maximum_length_cuts_off_the_oldest_also_such_as_are_out() {
     eventually("the end of the messages", async || length(&server).await == 0).await;
 }
 
-#[tokio::test]
-async fn a_message_reaches_a_waiting_member_soon() {
-    let Some(server) = server(&[]) else { return };
-    let messaging = messaging(&*connect(&server).await);
-    let mut deliveries = member(&*messaging, &["one", "two", "three"], 1, LONG).await;
-    let mut late = 0;
-    for turn in 0..50 {
-        let topic = ["one", "two", "three"][turn % 3];
-        let started = Instant::now();
-        messaging.publish(&topic.into(), message("text")).await.unwrap();
-        ack(next(&mut deliveries).await).await;
-        // A second is what it would take without being woken.
-        late += usize::from(started.elapsed() > Duration::from_millis(900));
+/// The topics of the members that wait.
+const TOPICS: [&str; 3] = ["one", "two", "three"];
+
+/// How long a member waits that nothing wakes.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// What happens to the lists that wake members, the streams and the leases, in the server's own order.
+async fn events(server: &Server) -> PubSubStream {
+    let mut events = redis::Client::open(server.url()).unwrap().get_async_pubsub().await.unwrap();
+    events.psubscribe("__keyspace@0__:slight-msg:*").await.unwrap();
+    events.into_on_message()
+}
+
+/// Reads on to where the next message of a topic is leased: whether a member had been woken for it by then.
+async fn is_woken_for(events: &mut PubSubStream, topic: &str) -> bool {
+    let [stream, wake, due] =
+        ["stream", "wake:group", "due:group"].map(|key| format!("__keyspace@0__:slight-msg:{{{topic}}}:{key}"));
+    let mut is_woken = false;
+    loop {
+        let event = tokio::time::timeout(DEADLINE, events.next()).await.expect("an event comes").unwrap();
+        let (key, name) = (event.get_channel_name(), event.get_payload::<String>().unwrap());
+        if key == stream && name == "xadd" {
+            is_woken = false;
+        } else if key == wake && name == "lpop" {
+            is_woken = true;
+        } else if key == due && name == "zadd" {
+            return is_woken;
+        }
     }
-    // A busy machine may stand still now and then; a topic that wakes nobody is late in every third turn.
-    assert!(late <= 2, "{late} of 50 messages came late");
+}
+
+#[tokio::test]
+async fn a_message_wakes_a_member_that_waits() {
+    let Some(server) = server(&["--notify-keyspace-events", "Kltz"]) else { return };
+    let messaging = messaging(&*connect(&server).await);
+    let (mut events, mut redis) = (events(&server).await, redis(&server).await);
+    let mut waits = async || {
+        let clients: String = redis::cmd("CLIENT").arg("LIST").query_async(&mut redis).await.unwrap();
+        clients.lines().any(|client| client.contains(" flags=b "))
+    };
+    let mut looked = Instant::now();
+    let mut deliveries = member(&*messaging, &TOPICS, 1, LONG).await;
+    for topic in TOPICS.repeat(10) {
+        loop {
+            eventually("a member that waits", &mut waits).await;
+            messaging.publish(&topic.into(), message("text")).await.unwrap();
+            // The wait began after the last look, so it was not yet over by itself.
+            let is_in_time = looked.elapsed() < WAIT;
+            let delivery = next(&mut deliveries).await;
+            let is_woken = is_woken_for(&mut events, topic).await;
+            // With room for one, it neither looks nor waits before this.
+            looked = Instant::now();
+            ack(delivery).await;
+            if is_woken {
+                break;
+            }
+            assert!(!is_in_time, "a message of topic {topic:?} woke nobody");
+        }
+    }
+}
+
+/// The commands that clients send, each with the server's time in seconds, and without what scripts call.
+async fn commands(server: &Server) -> impl Stream<Item = (f64, String)> + Unpin {
+    let monitor = redis::Client::open(server.url()).unwrap().get_async_monitor().await.unwrap();
+    let lines = monitor.into_on_message::<String>().filter(|line| ready(!line.contains(" lua] ")));
+    // As in `1339518083.107412 [0 127.0.0.1:60866] "BLPOP" "a list" "1.000"`.
+    lines.map(|line| {
+        let (time, command) = (line.split(' ').next().unwrap(), line.split('"').nth(1).unwrap());
+        (time.parse().unwrap(), command.to_uppercase())
+    })
 }
 
 #[tokio::test]
 async fn a_member_that_waits_asks_the_server_little() {
     let Some(server) = server(&[]) else { return };
     let messaging = messaging(&*connect(&server).await);
-    let deliveries = member(&*messaging, &["one", "two", "three"], 10, LONG).await;
-    let mut redis = redis(&server).await;
-    let mut commands = async || -> u64 {
-        let info: String = redis::cmd("INFO").arg("stats").query_async(&mut redis).await.unwrap();
-        let count = info.lines().find_map(|line| line.strip_prefix("total_commands_processed:")).unwrap();
-        count.trim().parse().unwrap()
+    let mut commands = commands(&server).await;
+    let mut next = async || tokio::time::timeout(DEADLINE, commands.next()).await.expect("a command comes").unwrap();
+    let deliveries = member(&*messaging, &TOPICS, 10, LONG).await;
+    let began = loop {
+        let (time, command) = next().await;
+        if command == "BLPOP" {
+            break time;
+        }
     };
-    let (started, before) = (Instant::now(), commands().await);
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    let asked = commands().await - before;
-    // Each second, and a script counts with what it calls: one wait, and for each topic two looks at most.
-    let most = started.elapsed().as_millis() as u64 * 40 / 1000;
-    assert!((6..=most).contains(&asked), "{asked} commands in {:?}", started.elapsed());
+    // All on the server's clock: a busy machine makes everything rarer.
+    let (mut last, mut waits, mut others) = (began, 0, 0);
+    while waits < 3 {
+        let (time, command) = next().await;
+        if command == "BLPOP" {
+            assert!(time - last > 0.9 * WAIT.as_secs_f64(), "it waited from {last} to {time}");
+            (last, waits) = (time, waits + 1);
+        } else {
+            others += 1;
+        }
+        // A look at each topic when a wait is over, and when nobody has heard in time that it is.
+        let most = TOPICS.len() as f64 * (2.0 + 2.0 * (time - began) / WAIT.as_secs_f64());
+        assert!(f64::from(others) <= most, "{others} commands beside the waits in {} s", time - began);
+    }
+    assert!(others >= waits * TOPICS.len() as i32, "{others} looks after {waits} waits");
     drop(deliveries);
 }

@@ -42,7 +42,10 @@ pub fn messaging(provider: &dyn Provider) -> Arc<dyn Messaging> {
 
 /// A connection past the provider.
 pub async fn redis(server: &Server) -> redis::aio::MultiplexedConnection {
-    redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
+    // Of its own accord it is less patient than a busy machine asks for.
+    let config = redis::AsyncConnectionConfig::new().set_connection_timeout(Some(DEADLINE));
+    let config = config.set_response_timeout(Some(DEADLINE));
+    redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection_with_config(&config).await.unwrap()
 }
 
 pub fn message(text: &str) -> Message {
