@@ -1,6 +1,6 @@
 //! A component, compiled, with what it imports and what makes it run.
 
-use std::{fs, io::ErrorKind, path::Path};
+use std::{fs, io::ErrorKind, path::Path, sync::Arc};
 
 use wasmtime::{
     Engine,
@@ -10,6 +10,7 @@ use wasmtime::{
 use crate::{
     CodeCache, Limits, Services,
     compile::{check_kind, compile},
+    epochs::Epochs,
     interfaces::{Service, nearest, nearest_export, service_for},
     linker::link,
     triggers,
@@ -159,6 +160,7 @@ impl Trigger {
 /// A component that has been read, checked and compiled.
 pub struct App {
     pub(crate) engine: Engine,
+    pub(crate) epochs: Arc<Epochs>,
     pub(crate) component: Component,
     path: String,
     imports: Vec<Import>,
@@ -175,11 +177,11 @@ impl App {
         let shown = path.display().to_string();
         let bytes = fs::read(path).map_err(|reason| LoadError::Unreadable { path: shown.clone(), reason })?;
         check_kind(&bytes, &shown)?;
-        let (engine, component) = compile(&bytes, &shown, limits, cache)?;
+        let ((engine, epochs), component) = compile(&bytes, &shown, limits, cache)?;
         let ty = component.component_type();
         let imports = ty.imports(&engine).map(|(name, item)| import(name, &item.ty)).collect();
         let exports = ty.exports(&engine).map(|(name, _)| name.to_owned()).collect();
-        Ok(Self { engine, component, path: shown, imports, exports })
+        Ok(Self { engine, epochs, component, path: shown, imports, exports })
     }
 
     /// What it imports.

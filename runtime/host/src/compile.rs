@@ -1,11 +1,17 @@
 //! From the bytes of a file to a compiled component and the engine that suits it.
 
+use std::{
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
+};
+
 use wasmparser::{Parser, Payload};
-use wasmtime::{Engine, component::Component};
+use wasmtime::component::Component;
 
 use crate::{
     CodeCache, Limits, LoadError, Trigger,
-    engine::{Tasks, engine, engine_without_pool},
+    engine::{Clocked, Tasks, engine, engine_without_pool},
 };
 
 /// Refuses what is not a component.
@@ -31,7 +37,8 @@ pub(crate) fn compile(
     path: &str,
     limits: &Limits,
     cache: &CodeCache,
-) -> Result<(Engine, Component), LoadError> {
+) -> Result<(Clocked, Component), LoadError> {
+    let _done = say_if_slow(path.to_owned());
     let without = || compile_for(Tasks::Without, bytes, path, limits, cache);
     match (!needs_tasks(bytes)).then(without) {
         // It may use tasks without a name for them; what else is wrong with it is wrong once more.
@@ -40,21 +47,34 @@ pub(crate) fn compile(
     }
 }
 
+/// Logs that a component is compiled, if that is not over within a second. What it gives is to be kept until then.
+fn say_if_slow(path: String) -> mpsc::Sender<()> {
+    let (done, waiting) = mpsc::channel();
+    let say = move || {
+        if waiting.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+            tracing::info!("compiling {path}, which is done once if the code can be kept");
+        }
+    };
+    // Without a thread it is not said.
+    let _ = thread::Builder::new().name("compiling".into()).spawn(say);
+    done
+}
+
 fn compile_for(
     tasks: Tasks,
     bytes: &[u8],
     path: &str,
     limits: &Limits,
     cache: &CodeCache,
-) -> Result<(Engine, Component), LoadError> {
+) -> Result<(Clocked, Component), LoadError> {
     let pooled = engine(limits, cache, tasks)?;
-    if let Ok(component) = Component::from_binary(&pooled, bytes) {
+    if let Ok(component) = Component::from_binary(&pooled.0, bytes) {
         check_memory(&component, limits, path)?;
         return Ok((pooled, component));
     }
     // A component with more memories, tables or modules than a slot of the pool has is refused by the pool alone.
     let engine = engine_without_pool(cache, tasks)?;
-    let component = Component::from_binary(&engine, bytes)
+    let component = Component::from_binary(&engine.0, bytes)
         .map_err(|error| LoadError::Invalid { path: path.to_owned(), message: format!("{error:#}") })?;
     check_memory(&component, limits, path)?;
     tracing::warn!("{path} does not fit the pool of instances; they are allocated one by one, which is slower");
@@ -102,10 +122,10 @@ fn check_memory(component: &Component, limits: &Limits, path: &str) -> Result<()
 mod tests {
     use super::*;
 
-    fn compiled(component: &str) -> Result<Engine, LoadError> {
+    fn compiled(component: &str) -> Result<wasmtime::Engine, LoadError> {
         let bytes = wat::parse_str(component).unwrap();
         let limits = Limits { concurrency: 1, ..Limits::default() };
-        compile(&bytes, "app.wasm", &limits, &CodeCache::Off).map(|(engine, _)| engine)
+        compile(&bytes, "app.wasm", &limits, &CodeCache::Off).map(|((engine, _), _)| engine)
     }
 
     #[test]

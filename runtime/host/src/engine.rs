@@ -1,17 +1,13 @@
 //! The wasmtime engine: how it allocates instances, where it keeps compiled code, and what ends endless loops.
 
-use std::{path::PathBuf, thread, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use wasmtime::{
-    Cache, CacheConfig, Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
+    Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
     WasmBacktraceDetails,
 };
 
-use crate::{Limits, LoadError};
-
-/// How often a running guest is made to yield: so a loop without end holds a thread no longer than this at a time, and
-/// its invocation's timeout is seen.
-const EPOCH: Duration = Duration::from_millis(10);
+use crate::{Limits, LoadError, epochs::Epochs};
 
 /// Core modules, memories and tables that one component may bring and still be pooled. What `wit-component` links out
 /// of a library and its adapters stays well below.
@@ -24,8 +20,14 @@ const TABLES_PER_COMPONENT: u32 = 10;
 const MEMORY_KEPT: usize = 4 << 20;
 const TABLES_KEPT: usize = 1 << 20;
 const STACK_KEPT: usize = 64 << 10;
-/// Slots whose memory is given back in one go.
-const DECOMMIT_BATCH: usize = 64;
+/// Slots whose memory is given back in one go. Each at once: what an instance had beyond what is kept would stay with
+/// the process until so many have ended, which may be never.
+const DECOMMIT_BATCH: usize = 1;
+
+/// Of each memory, where there is no address space for a pool: what it may grow into without being moved, and what is
+/// kept free behind it. Anything more would leave no room for a second instance.
+const GROWTH: u64 = 1 << 20;
+const GUARD: u64 = 64 << 10;
 
 /// Where compiled components are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,43 +49,43 @@ pub(crate) enum Tasks {
     Without,
 }
 
+/// An engine and its clock.
+pub(crate) type Clocked = (Engine, Arc<Epochs>);
+
 /// Makes the engine, with pooled instances where the machine can reserve the address space, else without.
-pub(crate) fn engine(limits: &Limits, cache: &CodeCache, tasks: Tasks) -> Result<Engine, LoadError> {
-    let cache = open_cache(cache);
-    let pooled = Engine::new(&config(cache.clone(), Some(pool(limits)), tasks));
-    let engine = match pooled {
-        Ok(engine) => engine,
-        Err(error) => {
+pub(crate) fn engine(limits: &Limits, cache: &CodeCache, tasks: Tasks) -> Result<Clocked, LoadError> {
+    let mut pooled = config(cache, tasks);
+    pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
+    Engine::new(&pooled).map_or_else(
+        |error| {
             tracing::info!(
                 "instances are allocated one by one, which is slower: no pool of them could be made ({error:#})"
             );
-            return unpooled_engine(cache, tasks);
-        }
-    };
-    start_epochs(&engine)?;
-    Ok(engine)
+            let mut sparing = config(cache, tasks);
+            sparing.memory_reservation(0).memory_reservation_for_growth(GROWTH).memory_guard_size(GUARD);
+            clocked(Engine::new(&sparing))
+        },
+        |engine| clocked(Ok(engine)),
+    )
 }
 
 /// An engine without a pool, for components that need more than a slot of it has.
-pub(crate) fn engine_without_pool(cache: &CodeCache, tasks: Tasks) -> Result<Engine, LoadError> {
-    unpooled_engine(open_cache(cache), tasks)
+pub(crate) fn engine_without_pool(cache: &CodeCache, tasks: Tasks) -> Result<Clocked, LoadError> {
+    clocked(Engine::new(&config(cache, tasks)))
 }
 
-fn unpooled_engine(cache: Option<Cache>, tasks: Tasks) -> Result<Engine, LoadError> {
-    let engine = Engine::new(&config(cache, None, tasks)).map_err(LoadError::Engine)?;
-    start_epochs(&engine)?;
-    Ok(engine)
+fn clocked(engine: wasmtime::Result<Engine>) -> Result<Clocked, LoadError> {
+    let engine = engine.map_err(LoadError::Engine)?;
+    let epochs = Epochs::start(&engine).map_err(|error| LoadError::Engine(error.into()))?;
+    Ok((engine, epochs))
 }
 
-fn config(cache: Option<Cache>, pool: Option<PoolingAllocationConfig>, tasks: Tasks) -> Config {
+fn config(cache: &CodeCache, tasks: Tasks) -> Config {
     let mut config = Config::new();
-    config.cache(cache);
+    config.cache(open_cache(cache));
     config.epoch_interruption(true);
     config.concurrency_support(tasks == Tasks::With);
     config.wasm_backtrace_details(WasmBacktraceDetails::Disable);
-    if let Some(pool) = pool {
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    }
     config
 }
 
@@ -130,20 +132,4 @@ fn user_cache_directory() -> Option<PathBuf> {
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
     Some(base.join("slight"))
-}
-
-/// Advances the engine's clock for as long as the engine is there.
-fn start_epochs(engine: &Engine) -> Result<(), LoadError> {
-    let engine: EngineWeak = engine.weak();
-    let tick = move || {
-        loop {
-            thread::sleep(EPOCH);
-            match engine.upgrade() {
-                Some(engine) => engine.increment_epoch(),
-                None => return,
-            }
-        }
-    };
-    thread::Builder::new().name("epochs".into()).spawn(tick).map_err(|error| LoadError::Engine(error.into()))?;
-    Ok(())
 }

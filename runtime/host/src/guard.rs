@@ -9,7 +9,7 @@ use std::{
 
 use slight_capabilities::{Error, ErrorKind, Result};
 
-use crate::failure::with_causes;
+use crate::{failure::with_causes, repeats::once_a_second};
 
 /// Names a call for messages and logs.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +86,9 @@ pub(crate) fn log(call: Call<'_>, error: &Error) {
     let Call { section, operation, target } = call;
     let (kind, text) = (error.kind(), with_causes(error));
     if is_for_operators(call, kind) {
-        tracing::warn!(provider = section, operation, name = target, "{text}");
+        once_a_second((section, operation, &text), |unsaid| {
+            tracing::warn!(provider = section, operation, name = target, "{text}{unsaid}");
+        });
     } else {
         tracing::debug!(provider = section, operation, name = target, ?kind, "{text}");
     }

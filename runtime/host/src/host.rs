@@ -10,6 +10,7 @@ use crate::{
     failure::describe,
     instances::Instances,
     linker::link,
+    repeats,
     state::Shared,
     triggers::{
         command,
@@ -76,7 +77,7 @@ impl Host {
     pub fn new(app: &App, settings: Settings) -> Result<Self, HostError> {
         let pre = link(app, &settings.services)?;
         let shared = Arc::new(Shared::new(settings.services, settings.limits, settings.environment));
-        let instances = Arc::new(Instances::new(pre, shared));
+        let instances = Arc::new(Instances::new(pre, shared, app.epochs.clone()));
         let http = match app.has(Trigger::Http) {
             true => Some(http(&instances, settings.listen, settings.reuse)?),
             false => None,
@@ -124,6 +125,7 @@ impl Host {
         abandon.cancel();
         shared.writes.finish(shared.limits.drain_timeout).await;
         shared.consoles.flush(FLUSH).await;
+        repeats::say_rest();
         ended
     }
 }

@@ -11,6 +11,7 @@ use wasmtime::{Result, Store, component::InstancePre};
 
 use crate::{
     deadlines::{Deadline, Deadlines},
+    epochs::Epochs,
     state::{Shared, State},
 };
 
@@ -18,6 +19,7 @@ use crate::{
 pub(crate) struct Instances {
     pub pre: InstancePre<State>,
     pub shared: Arc<Shared>,
+    epochs: Arc<Epochs>,
     /// From then on nothing goes on: the time to drain is over.
     pub abandon: CancellationToken,
     requests: Arc<Semaphore>,
@@ -30,12 +32,17 @@ pub(crate) struct Instances {
 /// The right to run one instance; giving it up lets the next one in.
 pub(crate) type Permit = Arc<OwnedSemaphorePermit>;
 
-/// Too many invocations wait already, or the wait took too long.
-#[derive(Debug)]
-pub(crate) struct Overloaded;
+/// Why there is no place for an invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Overloaded {
+    /// Too many wait already.
+    Full,
+    /// The wait took all of its time.
+    Late,
+}
 
 impl Instances {
-    pub fn new(pre: InstancePre<State>, shared: Arc<Shared>) -> Self {
+    pub fn new(pre: InstancePre<State>, shared: Arc<Shared>, epochs: Arc<Epochs>) -> Self {
         let (limits, abandon) = (&shared.limits, CancellationToken::new());
         Self {
             pre,
@@ -47,6 +54,7 @@ impl Instances {
             message_deadlines: Deadlines::new(limits.timeout, CancellationToken::new()),
             abandon,
             shared,
+            epochs,
         }
     }
 
@@ -67,8 +75,8 @@ impl Instances {
         }
         let _place = Place::take(&self.waiting, self.shared.limits.queue)?;
         tokio::select! {
-            permit = self.requests.clone().acquire_owned() => permit.map(Arc::new).map_err(|_| Overloaded),
-            () = deadline.clone().passed() => Err(Overloaded),
+            permit = self.requests.clone().acquire_owned() => permit.map(Arc::new).map_err(|_| Overloaded::Full),
+            () = deadline.clone().passed() => Err(Overloaded::Late),
         }
     }
 
@@ -82,7 +90,7 @@ impl Instances {
     /// Waits for the right to handle a message, for as long as it takes. Messages have places of their own: a request
     /// that waits for the reply to a message must not hold the place of its handler.
     pub async fn admit_message(&self) -> Result<Permit, Overloaded> {
-        self.messages.clone().acquire_owned().await.map(Arc::new).map_err(|_| Overloaded)
+        self.messages.clone().acquire_owned().await.map(Arc::new).map_err(|_| Overloaded::Full)
     }
 
     /// A store for one fresh instance, with every limit set.
@@ -97,7 +105,8 @@ impl Instances {
         Ok(self.limited(State::of_command(self.shared.clone())?))
     }
 
-    fn limited(&self, state: State) -> Store<State> {
+    fn limited(&self, mut state: State) -> Store<State> {
+        state.running = Some(self.epochs.run());
         let mut store = Store::new(self.pre.engine(), state);
         store.limiter(|state| &mut state.memory);
         store.set_epoch_deadline(1);
@@ -116,7 +125,7 @@ impl<'a> Place<'a> {
     fn take(waiting: &'a AtomicUsize, limit: usize) -> Result<Self, Overloaded> {
         let place = Place(waiting);
         // On failure the place is given back by `Drop`.
-        if waiting.fetch_add(1, Ordering::Relaxed) < limit { Ok(place) } else { Err(Overloaded) }
+        if waiting.fetch_add(1, Ordering::Relaxed) < limit { Ok(place) } else { Err(Overloaded::Full) }
     }
 }
 

@@ -14,14 +14,17 @@ const MOST: usize = 64 * 1024;
 
 impl Host for State {
     async fn log(&mut self, level: Level, context: String, message: String) -> Result<()> {
-        let (context, message) = (shortened(&context), shortened(&message));
+        let (context, message, from) = (shortened(&context), shortened(&message), self.origin.served());
+        let (context, instance, serving) = (&*context, from.instance, from.serving.as_deref());
         match level {
-            Level::Trace => tracing::trace!(target: "guest", context = &*context, "{message}"),
-            Level::Debug => tracing::debug!(target: "guest", context = &*context, "{message}"),
-            Level::Info => tracing::info!(target: "guest", context = &*context, "{message}"),
-            Level::Warn => tracing::warn!(target: "guest", context = &*context, "{message}"),
-            Level::Error => tracing::error!(target: "guest", context = &*context, "{message}"),
-            Level::Critical => tracing::error!(target: "guest", context = &*context, critical = true, "{message}"),
+            Level::Trace => tracing::trace!(target: "guest", context, instance, serving, "{message}"),
+            Level::Debug => tracing::debug!(target: "guest", context, instance, serving, "{message}"),
+            Level::Info => tracing::info!(target: "guest", context, instance, serving, "{message}"),
+            Level::Warn => tracing::warn!(target: "guest", context, instance, serving, "{message}"),
+            Level::Error => tracing::error!(target: "guest", context, instance, serving, "{message}"),
+            Level::Critical => {
+                tracing::error!(target: "guest", context, instance, serving, critical = true, "{message}")
+            }
         }
         Ok(())
     }

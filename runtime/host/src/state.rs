@@ -12,8 +12,9 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::{
     Limits, Services,
     blob::Writes,
-    console::Consoles,
+    console::{Consoles, Origin},
     denials::Denials,
+    epochs::Running,
     guard::{self, Call},
     held::Disk,
     key_value::Cursors,
@@ -87,6 +88,10 @@ impl Shared {
 
 /// What one instance has on the host's side.
 pub(crate) struct State {
+    /// The instance in the log.
+    pub origin: Arc<Origin>,
+    /// Keeps the clock going.
+    pub running: Option<Running>,
     pub table: ResourceTable,
     pub shared: Arc<Shared>,
     pub memory: MemoryLimiter,
@@ -104,8 +109,9 @@ impl State {
     /// When a mounted directory cannot be opened.
     pub fn new(shared: Arc<Shared>) -> wasmtime::Result<Self> {
         let mut wasi = wasi_context(&shared.environment)?;
-        wasi.stdout(shared.consoles.stdout()).stderr(shared.consoles.stderr());
-        Ok(Self::with(shared, wasi.build()))
+        let origin = Origin::new();
+        wasi.stdout(shared.consoles.stdout()).stderr(shared.consoles.stderr(origin.clone()));
+        Ok(Self::with(shared, wasi.build(), origin))
     }
 
     /// A state for a command, which has the standard streams of the process to itself.
@@ -115,13 +121,15 @@ impl State {
     pub fn of_command(shared: Arc<Shared>) -> wasmtime::Result<Self> {
         let mut wasi = wasi_context(&shared.environment)?;
         wasi.inherit_stdio();
-        Ok(Self::with(shared, wasi.build()))
+        Ok(Self::with(shared, wasi.build(), Origin::new()))
     }
 
-    fn with(shared: Arc<Shared>, wasi: WasiCtx) -> Self {
+    fn with(shared: Arc<Shared>, wasi: WasiCtx, origin: Arc<Origin>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(shared.limits.handles);
         Self {
+            origin,
+            running: None,
             table,
             memory: MemoryLimiter::new(shared.limits.memory),
             disk: Disk::new(shared.limits.spool),

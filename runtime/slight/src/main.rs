@@ -18,6 +18,7 @@ mod table;
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 
 use args::{Args, Command, ConfigCommand};
@@ -25,19 +26,17 @@ use args::{Args, Command, ConfigCommand};
 fn main() -> ExitCode {
     let args = Args::parse();
     let format = args.log_format;
-    logs::start(format);
-    let ended = match args.command {
+    let ended = logs::start(format).context("cannot start the log").and_then(|()| match args.command {
         Command::Run(run) => within_runtime(run::run(run)),
         Command::Check(check) => within_runtime(check::check(check, format)),
         Command::Config(ConfigCommand::Schema) => print_schema(),
-    };
-    match ended {
-        Ok(code) => code,
-        Err(error) => {
-            output::complain(format, &error);
-            ExitCode::FAILURE
-        }
-    }
+    });
+    let code = ended.unwrap_or_else(|error| {
+        output::complain(format, &error);
+        ExitCode::FAILURE
+    });
+    logs::flush();
+    code
 }
 
 fn within_runtime(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Write};
 
 use anyhow::{Context, Result};
 
-use crate::args::LogFormat;
+use crate::{args::LogFormat, logs};
 
 /// Writes to standard output.
 ///
@@ -23,10 +23,10 @@ fn write(out: &mut impl Write, text: &str) -> Result<()> {
     }
 }
 
-/// Writes an error to standard error. When that fails there is nobody left to tell.
+/// Writes an error to standard error.
 pub fn complain(format: LogFormat, error: &anyhow::Error) {
     match format {
-        LogFormat::Text => _ = writeln!(io::stderr(), "error: {}", chain(error)),
+        LogFormat::Text => logs::say(&format!("error: {}", chain(error))),
         LogFormat::Json => tracing::error!("{}", chain(error)),
     }
 }
@@ -34,7 +34,7 @@ pub fn complain(format: LogFormat, error: &anyhow::Error) {
 /// Writes to standard error what is no error, and probably not meant.
 pub fn warn(format: LogFormat, warning: &str) {
     match format {
-        LogFormat::Text => _ = writeln!(io::stderr(), "warning: {warning}"),
+        LogFormat::Text => logs::say(&format!("warning: {warning}")),
         LogFormat::Json => tracing::warn!("{warning}"),
     }
 }

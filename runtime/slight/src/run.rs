@@ -45,7 +45,6 @@ pub async fn run(args: args::App) -> Result<ExitCode> {
     }
     // A child, since the host cancels what it is given when it ends by itself.
     let ended = host.run(stop.token.child_token()).await?;
-    stop.told().await;
     if serves {
         tracing::info!("stopped");
     }

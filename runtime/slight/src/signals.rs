@@ -1,18 +1,13 @@
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
-/// How long the log may take at the very end.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+use crate::logs;
 
 /// What the first signal does.
 pub struct Stop {
     /// Cancelled at once.
     pub token: CancellationToken,
-    told: CancellationToken,
     signal: Arc<OnceLock<Signal>>,
 }
 
@@ -44,13 +39,6 @@ impl Signal {
 }
 
 impl Stop {
-    /// Waits until the log has told of the signal, if there was one: what is logged afterwards stands below.
-    pub async fn told(&self) {
-        if self.token.is_cancelled() {
-            let _ = tokio::time::timeout(LAST_WORDS, self.told.cancelled()).await;
-        }
-    }
-
     /// The exit code of what the signal cut off.
     pub fn code(&self) -> u8 {
         self.signal.get().copied().unwrap_or(Signal::Interrupt).code()
@@ -62,8 +50,8 @@ impl Stop {
 ///
 /// Signals are received on a thread of their own, so that they are heard whatever the others do.
 pub fn listen(does: &'static str) -> anyhow::Result<Stop> {
-    let stop = Stop { token: CancellationToken::new(), told: CancellationToken::new(), signal: Arc::default() };
-    let (token, told, first) = (stop.token.clone(), stop.told.clone(), stop.signal.clone());
+    let stop = Stop { token: CancellationToken::new(), signal: Arc::default() };
+    let (token, first) = (stop.token.clone(), stop.signal.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut signals = {
         let _within = runtime.enter();
@@ -73,15 +61,11 @@ pub fn listen(does: &'static str) -> anyhow::Result<Stop> {
         let signal = signals.next().await;
         // Nobody else sets it.
         let _ = first.set(signal);
-        // Before anything that could wait, such as the log.
-        token.cancel();
         tracing::info!("{}: {does}; once more ends it at once", signal.name());
-        told.cancel();
+        token.cancel();
         let signal = signals.next().await;
-        // The log may be one that nobody reads any more; the end does not wait for that.
-        let told =
-            tokio::task::spawn_blocking(move || tracing::warn!("{} once more: what runs is cut off", signal.name()));
-        let _ = tokio::time::timeout(LAST_WORDS, told).await;
+        tracing::warn!("{} once more: what runs is cut off", signal.name());
+        logs::flush();
         std::process::exit(signal.code().into());
     };
     std::thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(listen))?;

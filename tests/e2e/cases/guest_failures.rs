@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::Method;
 use slight_e2e::{Running, empty, eventually, run};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use crate::support::{hand_written, next};
 
@@ -148,4 +149,35 @@ async fn no_backtrace_of_the_host_is_shown_even_where_the_environment_asks_for_t
     app.stop().await;
     let ended = run("cli").env("RUST_BACKTRACE", "1").guest_args(["trap"]).end().await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
+}
+
+#[tokio::test]
+async fn the_lines_of_a_guest_and_of_its_failure_name_one_instance() {
+    let app = run("misbehave").start().await;
+    app.get("/trap").await.refused(500);
+    let (said, failed) = (app.wait_for_log("asked to trap").await, app.wait_for_log("was answered with 500").await);
+    let instance = |line: &str| line.rsplit_once(" instance=").unwrap().1.split_whitespace().next().unwrap().to_owned();
+    assert_eq!(instance(&said), instance(&failed), "{said}{failed}");
+}
+
+#[tokio::test]
+async fn an_instance_that_did_not_respond_is_not_used_again() {
+    let app = run("misbehave").toml("http = { reuse = { requests = 100 } }").start().await;
+    let mut connection = app.connect().await;
+    for _ in 0..3 {
+        assert_eq!(connection.fetch(Method::GET, "/count", empty()).await.text(), "1");
+        connection.fetch(Method::GET, "/noresponse", empty()).await.refused(500);
+    }
+}
+
+#[tokio::test]
+async fn a_guest_that_goes_on_although_its_client_left_is_not_blamed_for_the_response() {
+    let app = run("misbehave").toml("limits = { timeout = \"5s\", concurrency = 1, queue = 0 }").start().await;
+    let mut stream = TcpStream::connect(app.address()).await.unwrap();
+    stream.write_all(b"GET /loop HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    eventually("a loop that has the only place", async || (app.get("/ok").await.status == 503).then_some(())).await;
+    drop(stream);
+    let line = app.wait_for_log("the client of GET /loop left, and the component went on").await;
+    assert!(line.contains("limits.timeout"), "{line}");
+    assert!(!app.log().contains("was cut off"), "{}", app.log());
 }

@@ -1,7 +1,15 @@
 //! `wasi:logging` into the log, and the log itself.
 
+use std::{
+    fs::OpenOptions,
+    io,
+    net::SocketAddr,
+    process::{Command, Stdio},
+};
+
+use http::Method;
 use serde_json::Value;
-use slight_e2e::{run, slight};
+use slight_e2e::{Connection, binary, cache, empty, eventually, guest, run, slight};
 
 #[tokio::test]
 async fn what_the_guest_logs_is_in_the_log_with_its_level_and_context() {
@@ -39,7 +47,7 @@ async fn each_request_has_a_line_at_its_end_where_it_is_asked_for() {
     let app = run("misbehave").env("SLIGHT_LOG", "slight=info,slight_runtime::http=debug").start().await;
     app.get("/status/418?secret=hunter2").await.refused(418);
     let line = app.wait_for_log("request ended").await;
-    for part in ["DEBUG", "method=GET", "path=\"/status/418\"", "status=418", "duration="] {
+    for part in ["DEBUG", "method=GET", "path=\"/status/418\"", "status=418", "duration_ms="] {
         assert!(line.contains(part), "{part} is missing in {line}");
     }
     assert!(!app.log().contains("hunter2"));
@@ -58,7 +66,8 @@ async fn what_a_guest_writes_to_its_error_stream_is_in_the_log_line_by_line() {
     assert_eq!(app.get("/stderr?text=first%20line%0AERROR%20slight:%20two").await.text(), "ok");
     for part in ["first line", "ERROR slight: two"] {
         let line = app.wait_for_log(part).await;
-        assert!(line.contains("WARN guest: ") && line.trim_end().ends_with(part), "{line}");
+        let says_who = line.contains(" instance=") && line.trim_end().ends_with("serving=\"GET /stderr\"");
+        assert!(line.contains(&format!("WARN guest: {part}")) && says_who, "{line}");
     }
 }
 
@@ -136,4 +145,43 @@ async fn the_log_has_no_colours_where_it_is_no_terminal() {
     let app = run("hello-http").start().await;
     assert!(!app.stop().await.stderr.contains('\x1b'));
     assert!(!slight(["run", "none.wasm"]).refusal().await.contains('\x1b'));
+}
+
+/// Serves with a log that goes nowhere, fails often, and ends.
+async fn serve_and_end(log: Stdio) {
+    let address = SocketAddr::from(([127, 0, 0, 1], slight_services::free_port()));
+    let mut slight = Command::new(binary());
+    slight.arg("run").arg(guest("misbehave")).args(["--listen", &address.to_string()]);
+    slight.env("XDG_CACHE_HOME", cache()).stdout(Stdio::null()).stderr(log);
+    let mut slight = slight.spawn().unwrap();
+    eventually("a server", async || tokio::net::TcpStream::connect(address).await.ok()).await;
+
+    let mut connection = Connection::http1(address).await;
+    for _ in 0..500 {
+        connection.fetch(Method::GET, "/trap", empty()).await.refused(500);
+    }
+    assert_eq!(connection.fetch(Method::GET, "/ok", empty()).await.text(), "ok");
+
+    let terminated = Command::new("kill").arg(slight.id().to_string()).status().unwrap();
+    assert!(terminated.success());
+    let ended = eventually("the end", async || slight.try_wait().unwrap()).await;
+    assert_eq!(ended.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_holds_up_nobody() {
+    let (reader, log) = io::pipe().unwrap();
+    serve_and_end(log.into()).await;
+    drop(reader);
+}
+
+#[tokio::test]
+async fn a_log_whose_reader_is_gone_ends_nothing() {
+    let (_, log) = io::pipe().unwrap();
+    serve_and_end(log.into()).await;
+}
+
+#[tokio::test]
+async fn a_log_on_a_full_disk_ends_nothing() {
+    serve_and_end(OpenOptions::new().write(true).open("/dev/full").unwrap().into()).await;
 }

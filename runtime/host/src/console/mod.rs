@@ -5,6 +5,7 @@
 //! to imitate, and each of which may have to be an object of JSON. So each line that a guest writes there is an entry.
 
 mod lines;
+mod origin;
 mod stream;
 
 use std::{
@@ -21,7 +22,10 @@ use tokio::{
 };
 
 use self::lines::Lines;
-pub(crate) use self::stream::Output;
+pub(crate) use self::{
+    origin::{Origin, Served},
+    stream::Output,
+};
 
 /// Writes that wait for the thread, of all guests together.
 const WAITING: usize = 256;
@@ -52,9 +56,9 @@ impl Consoles {
     }
 
     /// The error of one instance.
-    pub fn stderr(&self) -> Output {
+    pub fn stderr(&self, origin: Arc<Origin>) -> Output {
         let chunks = self.stderr.chunks.clone();
-        let lines = Arc::new(Lines::new(chunks.clone()));
+        let lines = Arc::new(Lines::new(chunks.clone(), origin));
         Output { chunks, terminal: false, lines: Some(lines) }
     }
 
@@ -73,18 +77,19 @@ struct Console {
 }
 
 pub(crate) enum Item {
-    Chunk(Bytes),
+    /// Bytes, and where they come from.
+    Chunk(Bytes, Option<Served>),
     /// Says that all before it is written.
     Mark(oneshot::Sender<()>),
 }
 
 impl Console {
-    fn start(name: &str, write: fn(&[u8])) -> Self {
+    fn start(name: &str, write: fn(&[u8], Option<&Served>)) -> Self {
         let (chunks, mut waiting) = mpsc::channel(WAITING);
         let run = move || {
             while let Some(item) = waiting.blocking_recv() {
                 match item {
-                    Item::Chunk(chunk) => write(&chunk),
+                    Item::Chunk(chunk, from) => write(&chunk, from.as_ref()),
                     // Nobody who waits for the mark is no reason to stop.
                     Item::Mark(written) => _ = written.send(()),
                 }
@@ -106,7 +111,7 @@ impl Console {
     }
 }
 
-fn print(chunk: &[u8]) {
+fn print(chunk: &[u8], _: Option<&Served>) {
     let mut out = io::stdout();
     // A reader that is gone is no reason to stop.
     let _ = out.write_all(chunk).and_then(|()| out.flush());

@@ -48,6 +48,10 @@ fn due(lines: Option<&Lines>, bytes: Bytes) -> Option<Bytes> {
     }
 }
 
+fn item(chunk: Bytes, lines: Option<&Lines>) -> Item {
+    Item::Chunk(chunk, lines.map(Lines::served))
+}
+
 /// The stream as wasi:io 0.2 sees it.
 struct Stream {
     chunks: mpsc::Sender<Item>,
@@ -68,9 +72,9 @@ impl Stream {
                 std::mem::take(&mut self.late).into()
             }
         };
-        match self.chunks.try_send(Item::Chunk(all)) {
+        match self.chunks.try_send(item(all, self.lines.as_deref())) {
             Ok(()) => Ok(()),
-            Err(mpsc::error::TrySendError::Full(Item::Chunk(all))) => {
+            Err(mpsc::error::TrySendError::Full(Item::Chunk(all, _))) => {
                 self.late = all.into();
                 Ok(())
             }
@@ -114,7 +118,7 @@ impl Pollable for Stream {
         if let Ok(place) = self.chunks.reserve().await
             && !self.late.is_empty()
         {
-            place.send(Item::Chunk(std::mem::take(&mut self.late).into()));
+            place.send(item(std::mem::take(&mut self.late).into(), self.lines.as_deref()));
         }
     }
 }
@@ -131,7 +135,10 @@ impl AsyncWrite for Writer {
         ready!(self.chunks.poll_reserve(cx)).map_err(closed)?;
         let chunk = bytes.get(..CHUNK).unwrap_or(bytes);
         match due(self.lines.as_deref(), Bytes::copy_from_slice(chunk)) {
-            Some(due) => self.chunks.send_item(Item::Chunk(due)).map_err(closed)?,
+            Some(due) => {
+                let item = item(due, self.lines.as_deref());
+                self.chunks.send_item(item).map_err(closed)?;
+            }
             // The place is for those who have something to write.
             None => _ = self.chunks.abort_send(),
         }
@@ -158,7 +165,7 @@ mod tests {
 
     fn next(written: &mut mpsc::Receiver<Item>) -> Bytes {
         match written.try_recv() {
-            Ok(Item::Chunk(chunk)) => chunk,
+            Ok(Item::Chunk(chunk, _)) => chunk,
             _ => panic!("expected a chunk"),
         }
     }
@@ -177,7 +184,7 @@ mod tests {
     fn what_another_guest_has_taken_the_room_of_is_kept_in_order() {
         let (mut stream, mut written) = stream(1);
         assert!(stream.check_write().unwrap() > 0);
-        stream.chunks.try_send(Item::Chunk("of another".into())).unwrap();
+        stream.chunks.try_send(Item::Chunk("of another".into(), None)).unwrap();
         stream.write("one ".into()).unwrap();
         stream.write("two ".into()).unwrap();
         assert_eq!(stream.check_write().unwrap(), 0);

@@ -31,6 +31,23 @@ impl Flag {
     }
 }
 
+/// Sets a flag when what it belongs to is dropped, unless that is over by then.
+pub(crate) struct SetOnDrop(pub Option<Flag>);
+
+impl SetOnDrop {
+    pub fn forget(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for SetOnDrop {
+    fn drop(&mut self) {
+        if let Some(flag) = &self.0 {
+            flag.set();
+        }
+    }
+}
+
 /// A body that ends with an error once it is larger than allowed.
 struct Limited<B> {
     body: B,

@@ -4,7 +4,7 @@ use http::Response;
 use wasmtime_wasi_http::WasiBody;
 
 use super::answer;
-use crate::{deadlines::Deadline, instances::Instances};
+use crate::{deadlines::Deadline, instances::Instances, repeats::once_a_second};
 
 /// Why a request has no response, or not a whole one.
 #[derive(Debug)]
@@ -15,20 +15,25 @@ pub(super) enum Ended {
     TimedOut(Duration),
     /// The time of the invocation is over, and the client had not sent all of the request.
     Stalled(Duration),
-    /// Anything else, in words.
-    Failed(String),
+    /// Anything else, in words; and the instance that failed, if there was one.
+    Failed(String, Option<u64>),
 }
 
 impl Ended {
-    /// `failed` says what is known of an end that neither limit brought about.
-    pub fn new(instances: &Instances, deadline: &Deadline, failed: impl FnOnce() -> String) -> Self {
+    /// `failed` says what is known of an end of `instance` that neither limit brought about.
+    pub fn new(
+        instances: &Instances,
+        deadline: &Deadline,
+        instance: Option<u64>,
+        failed: impl FnOnce() -> String,
+    ) -> Self {
         let limits = &instances.shared.limits;
         if instances.abandon.is_cancelled() {
             Self::Drained(limits.drain_timeout)
         } else if deadline.is_past() {
             Self::TimedOut(limits.timeout)
         } else {
-            Self::Failed(failed())
+            Self::Failed(failed(), instance)
         }
     }
 
@@ -43,7 +48,7 @@ impl Ended {
             Self::Drained(_) => answer::stopping(),
             Self::TimedOut(timeout) => answer::timed_out(*timeout),
             Self::Stalled(timeout) => answer::too_slow(*timeout),
-            Self::Failed(_) => answer::failed(),
+            Self::Failed(..) => answer::failed(),
         };
         self.log(&format!("{request} was answered with {}", response.status().as_u16()));
         response
@@ -55,10 +60,10 @@ impl Ended {
     }
 
     fn log(&self, what: &str) {
-        match self {
-            Self::Failed(_) => tracing::error!("{what}: {self}"),
-            Self::Drained(_) | Self::TimedOut(_) | Self::Stalled(_) => tracing::warn!("{what}: {self}"),
-        }
+        once_a_second(what, |unsaid| match self {
+            Self::Failed(_, instance) => tracing::error!(instance, "{what}: {self}{unsaid}"),
+            Self::Drained(_) | Self::TimedOut(_) | Self::Stalled(_) => tracing::warn!("{what}: {self}{unsaid}"),
+        });
     }
 }
 
@@ -70,7 +75,7 @@ impl fmt::Display for Ended {
             }
             Self::TimedOut(limit) => write!(f, "it did not end within limits.timeout ({limit:?})"),
             Self::Stalled(limit) => write!(f, "its body did not arrive within limits.timeout ({limit:?})"),
-            Self::Failed(why) => f.write_str(why),
+            Self::Failed(why, _) => f.write_str(why),
         }
     }
 }

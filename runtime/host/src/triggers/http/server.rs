@@ -28,13 +28,18 @@ use super::{
     access::Access,
     answer,
     arrival::Arriving,
-    body::{Answering, Flag, request_body, response_body, without_body},
+    body::{Answering, Flag, SetOnDrop, request_body, response_body, without_body},
     ended::Ended,
     listener::{accept, refuse},
     transport::Transport,
     worker::{Failure, Reuse, Ticket, Workers},
 };
-use crate::{deadlines::Deadline, failure::describe, instances::Instances};
+use crate::{
+    deadlines::Deadline,
+    failure::describe,
+    instances::{Instances, Overloaded},
+    repeats::once_a_second,
+};
 
 /// Serves one component over HTTP/1.1 and HTTP/2 without TLS (h2c).
 #[derive(Clone)]
@@ -134,23 +139,43 @@ impl HttpServer {
             return self.too_large(&name);
         }
         if !check_host(&mut request) {
-            tracing::warn!("{name} was answered with 400: it does not say in one valid way which host it is for");
+            once_a_second(400, |unsaid| {
+                tracing::warn!(
+                    "{name} was answered with 400: it does not say in one valid way which host it is for{unsaid}"
+                );
+            });
             return answer::no_host();
         }
         let deadline = self.instances.request_deadline();
-        let Ok(permit) = self.instances.admit(&deadline).await else { return self.turn_away(&name) };
+        let permit = match self.instances.admit(&deadline).await {
+            Ok(permit) => permit,
+            Err(overloaded) => return self.turn_away(&name, overloaded),
+        };
         let (exceeded, broken, left) = (Flag::default(), Flag::default(), Flag::default());
+        let unanswered = Flag::default();
         let (waiting, mut ended) = oneshot::channel();
         let stalled = request.body().stalled();
         let request = request.map(|body| request_body(body, limit, exceeded.clone()));
-        let failure = Failure { request: name.clone(), waiting: Mutex::new(Some(waiting)), left: left.clone() };
-        let ticket = Ticket { deadline: deadline.clone(), broken: broken.clone(), failure, _permit: permit };
-        match self.handle(ticket, request, &deadline).await {
+        let failure = Failure { request: name.as_str().into(), waiting: Mutex::new(Some(waiting)), left: left.clone() };
+        let ticket = Ticket {
+            deadline: deadline.clone(),
+            broken: broken.clone(),
+            unanswered: unanswered.clone(),
+            failure,
+            _permit: permit,
+        };
+        let gone = SetOnDrop(Some(left.clone()));
+        let handled = self.handle(ticket, request, &deadline).await;
+        gone.forget();
+        if handled.is_err() {
+            unanswered.set();
+        }
+        match handled {
             // Whatever the guest makes of a body that it could not read to its end.
             Ok(_) if exceeded.get() => self.too_large(&name),
             Ok(response) if response.status().is_informational() => {
                 let why = format!("the component answered with {}, which ends no request", response.status().as_u16());
-                Ended::Failed(why).answer(&name)
+                Ended::Failed(why, None).answer(&name)
             }
             Ok(response) => {
                 // From here on the worker logs its end itself; it may have told us meanwhile.
@@ -171,15 +196,21 @@ impl HttpServer {
 
     fn too_large(&self, request: &str) -> Response<WasiBody> {
         let limit = self.instances.shared.limits.body;
-        tracing::warn!("{request} was answered with 413: its body is larger than limits.body ({limit})");
+        once_a_second(413, |unsaid| {
+            tracing::warn!("{request} was answered with 413: its body is larger than limits.body ({limit}){unsaid}");
+        });
         answer::too_large(limit)
     }
 
-    fn turn_away(&self, request: &str) -> Response<WasiBody> {
+    fn turn_away(&self, request: &str, overloaded: Overloaded) -> Response<WasiBody> {
         if self.instances.abandon.is_cancelled() {
             return Ended::Drained(self.instances.shared.limits.drain_timeout).answer(request);
         }
-        tracing::warn!("{request} was answered with 503: limits.concurrency and limits.queue are used up");
+        let why = match overloaded {
+            Overloaded::Full => "limits.concurrency and limits.queue are used up",
+            Overloaded::Late => "limits.concurrency is used up, and its wait in the queue took all of limits.timeout",
+        };
+        once_a_second(why, |unsaid| tracing::warn!("{request} was answered with 503: {why}{unsaid}"));
         answer::overloaded()
     }
 
@@ -205,11 +236,11 @@ impl HttpServer {
         const PATIENCE: Duration = Duration::from_secs(1);
         if let Some(failed) = error.downcast_ref::<InstantiationError<Ticket>>() {
             let why = || format!("no instance could be made: {}", describe(&failed.error));
-            return Ended::new(&self.instances, deadline, why);
+            return Ended::new(&self.instances, deadline, None, why);
         }
         match tokio::time::timeout(PATIENCE, ended).await {
             Ok(Ok(ended)) => ended,
-            _ => Ended::new(&self.instances, deadline, || format!("the component failed: {}", describe(&error))),
+            _ => Ended::new(&self.instances, deadline, None, || format!("the component failed: {}", describe(&error))),
         }
     }
 }
@@ -241,7 +272,12 @@ fn check_host<B>(request: &mut Request<B>) -> bool {
     }
 }
 
-/// The request in log lines: without its query, which may hold what should not be logged.
+/// The request in log lines: without its query, which may hold what should not be logged, and not as long as can be.
 fn name<B>(request: &Request<B>) -> String {
-    format!("{} {}", request.method(), request.uri().path())
+    const LONGEST: usize = 256;
+    let path = request.uri().path();
+    match path.split_at(path.floor_char_boundary(LONGEST)) {
+        (all, "") => format!("{} {all}", request.method()),
+        (begin, _) => format!("{} {begin}…", request.method()),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -65,6 +65,8 @@ pub(crate) struct Ticket {
     pub deadline: Deadline,
     /// Set when the instance fails, before the bodies that it was writing end.
     pub broken: Flag,
+    /// Set when the request had no response: the instance is not one to give another.
+    pub unanswered: Flag,
     /// Told why the instance failed.
     pub failure: Failure,
     /// Held until the instance is idle or gone: work that goes on after the response counts as running.
@@ -73,7 +75,7 @@ pub(crate) struct Ticket {
 
 /// Why an instance failed: told to whoever waits for its response, or else to the log.
 pub(crate) struct Failure {
-    pub request: String,
+    pub request: Arc<str>,
     pub waiting: Mutex<Option<oneshot::Sender<Ended>>>,
     /// Set when the client did not wait for the end of the response.
     pub left: Flag,
@@ -88,8 +90,11 @@ impl Failure {
         };
         match untold {
             // Many a guest takes a write that nobody reads for a reason to panic.
-            Some(Ended::Failed(why)) if self.left.get() => {
+            Some(Ended::Failed(why, _)) if self.left.get() => {
                 tracing::debug!("the client of {} left before the end of its response: {why}", self.request);
+            }
+            Some(ended) if self.left.get() => {
+                tracing::warn!("the client of {} left, and the component went on: {ended}", self.request);
             }
             Some(ended) => ended.log_cut(&self.request),
             None => {}
@@ -109,36 +114,64 @@ impl HandlerState for Workers {
             proxy = self.pre.instantiate_async(&mut store) => proxy?,
             () = deadline.passed() => bail!("it did not start within limits.timeout"),
         };
-        let tickets = Tickets::default();
-        let expiration = Expiration { tickets: tickets.clone(), waiting: None, idle: None };
-        let state = Worker { instances: self.instances.clone(), reuse: self.reuse, tickets };
+        let given = Arc::<Mutex<Given>>::default();
+        let expiration = Expiration { given: given.clone(), waiting: None, idle: None };
+        let state = Worker { instances: self.instances.clone(), reuse: self.reuse, given };
         Ok(Instance { store, proxy, view: WasiHttpView::http, expiration, state })
     }
 }
 
-/// The tickets of the requests that the instance was given since it was idle.
-type Tickets = Arc<Mutex<Vec<Ticket>>>;
+/// What an instance was given.
+#[derive(Default)]
+struct Given {
+    /// Of the requests since it was idle.
+    tickets: Vec<Ticket>,
+    /// Of the requests since it was idle and those right before, which may turn out to have had no response.
+    unanswered: Vec<Flag>,
+    /// A request before that had none.
+    spent: bool,
+}
 
-fn take(tickets: &Tickets) -> Vec<Ticket> {
-    std::mem::take(&mut *tickets.lock().unwrap_or_else(PoisonError::into_inner))
+impl Given {
+    fn add(&mut self, ticket: Ticket) {
+        if self.tickets.is_empty() {
+            self.spent = self.is_spent();
+            self.unanswered.clear();
+        }
+        self.unanswered.push(ticket.unanswered.clone());
+        self.tickets.push(ticket);
+    }
+
+    fn take(&mut self) -> Vec<Ticket> {
+        std::mem::take(&mut self.tickets)
+    }
+
+    /// Whether it has failed to respond, in whatever way.
+    fn is_spent(&self) -> bool {
+        self.spent || self.unanswered.iter().any(Flag::get)
+    }
+}
+
+fn lock(given: &Mutex<Given>) -> MutexGuard<'_, Given> {
+    given.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub(crate) struct Worker {
     instances: Arc<Instances>,
     reuse: Reuse,
-    tickets: Tickets,
+    given: Arc<Mutex<Given>>,
 }
 
 impl Worker {
     /// Tells whoever waits for a response of this instance that it failed.
-    fn tell(&self, tickets: &[Ticket], why: &str) {
+    fn tell(&self, tickets: &[Ticket], instance: u64, why: &str) {
         if tickets.is_empty() && !self.instances.abandon.is_cancelled() {
             tracing::error!("an instance failed while it was given a request: {why}");
         }
         for ticket in tickets {
             ticket.broken.set();
             let failed = || format!("the component failed: {why}");
-            ticket.failure.set(Ended::new(&self.instances, &ticket.deadline, failed));
+            ticket.failure.set(Ended::new(&self.instances, &ticket.deadline, Some(instance), failed));
         }
     }
 }
@@ -148,7 +181,7 @@ impl WorkerState for Worker {
     type RequestData = Ticket;
 
     fn should_accept_request(&self, at_a_time: usize, served: usize) -> ShouldAccept {
-        if served >= self.reuse.requests {
+        if served >= self.reuse.requests || lock(&self.given).is_spent() {
             ShouldAccept::Never
         } else if at_a_time >= self.reuse.at_a_time {
             ShouldAccept::No
@@ -159,19 +192,20 @@ impl WorkerState for Worker {
 
     fn on_request_start(
         &self,
-        _store: StoreContextMut<'_, State>,
+        store: StoreContextMut<'_, State>,
         ticket: Ticket,
         _task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         let passed = ticket.deadline.clone().passed();
-        self.tickets.lock().unwrap_or_else(PoisonError::into_inner).push(ticket);
+        store.data().origin.serve(ticket.failure.request.clone());
+        lock(&self.given).add(ticket);
         Box::pin(passed)
     }
 
     fn drop(&self, store: Store<State>, result: Result<()>) {
-        let tickets = take(&self.tickets);
+        let tickets = lock(&self.given).take();
         if let Err(error) = result {
-            self.tell(&tickets, &describe(&error));
+            self.tell(&tickets, store.data().origin.instance(), &describe(&error));
         }
         // Bodies end with the store, and the places are free once it is gone.
         drop(store);
@@ -181,7 +215,7 @@ impl WorkerState for Worker {
 
 /// Ends a worker at the deadline of the request that it was given last, or after a while without any.
 pub(crate) struct Expiration {
-    tickets: Tickets,
+    given: Arc<Mutex<Given>>,
     /// The wait for a deadline, and how many requests there were when it began.
     waiting: Option<(usize, Passing)>,
     idle: Option<Pin<Box<Sleep>>>,
@@ -193,7 +227,8 @@ impl Expiration {
     fn poll_idle(&mut self, cx: &mut Context<'_>, since: Instant) -> Poll<()> {
         // Nothing runs, so nothing takes a place.
         self.waiting = None;
-        drop(take(&self.tickets));
+        let ended = lock(&self.given).take();
+        drop(ended);
         let end = tokio::time::Instant::from_std(since + IDLE);
         let idle = self.idle.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
         if idle.deadline() != end {
@@ -203,12 +238,12 @@ impl Expiration {
     }
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(last) = tickets.last() else { return Poll::Pending };
-        if self.waiting.as_ref().is_none_or(|(count, _)| *count != tickets.len()) {
-            self.waiting = Some((tickets.len(), Box::pin(last.deadline.clone().passed())));
+        let given = lock(&self.given);
+        let (count, Some(last)) = (given.tickets.len(), given.tickets.last()) else { return Poll::Pending };
+        if self.waiting.as_ref().is_none_or(|(counted, _)| *counted != count) {
+            self.waiting = Some((count, Box::pin(last.deadline.clone().passed())));
         }
-        drop(tickets);
+        drop(given);
         self.waiting.as_mut().map_or(Poll::Pending, |(_, passing)| passing.as_mut().poll(cx))
     }
 }

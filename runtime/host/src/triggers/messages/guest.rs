@@ -29,6 +29,8 @@ impl Guest {
 
     async fn call(&self, message: Message) -> wasmtime::Result<Result<(), types::Error>> {
         let mut store = self.instances.store()?;
+        let topic = message.topic.as_deref().unwrap_or_default();
+        store.data().origin.serve(format!("a message of {topic:?}").into());
         let handler: MessageHandler = self.pre.instantiate_async(&mut store).await?;
         let message = store.data_mut().push(message)?;
         handler.wasi_messaging_incoming_handler().call_handle(&mut store, message).await

@@ -1,4 +1,11 @@
-use std::io::{self, IsTerminal, Write, stderr};
+mod queue;
+
+use std::{
+    io::{self, IsTerminal, Write, stderr},
+    panic,
+    sync::OnceLock,
+    time::Duration,
+};
 
 use tracing_subscriber::{
     EnvFilter,
@@ -6,32 +13,82 @@ use tracing_subscriber::{
     fmt,
 };
 
+use self::queue::Queue;
 use crate::args::LogFormat;
 
 /// Names what is logged, in the syntax of `tracing_subscriber::EnvFilter`.
 const VARIABLE: &str = "SLIGHT_LOG";
 /// What is logged unless the variable says otherwise: what concerns an operator, and what guests log. What these clients
 /// log of a connection or of credentials is in our own errors, once and in words.
-const DEFAULT: &str = "warn,slight=info,slight_runtime=info,guest=info,async_nats=off,aws_config=error";
+const DEFAULT: &str = "warn,slight=info,slight_runtime=info,guest=info,async_nats=off,aws_config=error,h2=error";
 
 /// What shows whatever the variable says: what is wrong with the variable, and why the command failed.
 const ALWAYS: &str = "slight::logs=warn,slight::output=warn";
 
-/// Starts the log on stderr.
-pub fn start(format: LogFormat) {
+/// How long the log may take at the very end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What leads to stderr.
+static QUEUE: OnceLock<Queue> = OnceLock::new();
+
+/// Starts the log on stderr. Nobody waits for it, whatever becomes of its reader.
+///
+/// # Errors
+/// When there is no thread for it.
+pub fn start(format: LogFormat) -> io::Result<()> {
+    let lost = |lost| tracing::warn!("{lost} entries of the log are lost: they came faster than they were read");
+    // Nobody else sets it.
+    let _ = QUEUE.set(Queue::start(stderr(), lost)?);
     let said = std::env::var(VARIABLE).unwrap_or_default();
     let (directives, mistakes) = understood(&said);
     let directives = if directives.is_empty() { DEFAULT.to_owned() } else { directives };
     let log = fmt().with_env_filter(EnvFilter::new(format!("{directives},{ALWAYS}")));
     match format {
-        LogFormat::Text => log.with_writer(|| Plain(stderr())).with_ansi(colours()).init(),
-        LogFormat::Json => log.with_writer(stderr).json().flatten_event(true).init(),
+        LogFormat::Text => log.with_writer(|| Plain(Queued)).with_ansi(colours()).init(),
+        LogFormat::Json => log.with_writer(|| Queued).json().flatten_event(true).init(),
     }
+    panic::set_hook(Box::new(|info| {
+        let said = info.payload_as_str().unwrap_or("something that is no text");
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!("a part of slight panicked at {place}: {said}");
+    }));
     for mistake in mistakes {
         tracing::warn!(
             "{mistake:?} in {VARIABLE} is not understood and left out: a part is a level (error, warn, info, debug, \
              trace, off) or target=level, such as warn,guest=trace"
         );
+    }
+    Ok(())
+}
+
+/// Writes a line to stderr, below what was logged before.
+pub fn say(line: &str) {
+    // In one write.
+    let _ = Queued.write(format!("{line}\n").as_bytes());
+}
+
+/// Waits until all of it is written, but not for long.
+pub fn flush() {
+    if let Some(queue) = QUEUE.get() {
+        queue.flush(LAST_WORDS);
+    }
+}
+
+/// Each entry comes in one write.
+struct Queued;
+
+impl Write for Queued {
+    fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
+        match QUEUE.get() {
+            Some(queue) => queue.add(entry),
+            // There was no thread for it, which is what is to be said.
+            None => _ = stderr().write_all(entry),
+        }
+        Ok(entry.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
