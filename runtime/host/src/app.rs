@@ -29,7 +29,7 @@ pub enum LoadError {
     },
     /// The file holds something else.
     #[error(
-        "{path} is not WebAssembly: its first bytes are not those of a component. Give the path of a component, such as \
+        "{path} is not WebAssembly: its first bytes are not those of a component. Give the path of what was built, such as \
          cargo writes to target/wasm32-wasip2/release/"
     )]
     NotWasm {
@@ -196,6 +196,12 @@ impl App {
         triggers
     }
 
+    /// The standard interfaces that it exports and nobody here calls.
+    pub fn uncalled(&self) -> Vec<&str> {
+        let standard = self.exports.iter().filter(|export| export.starts_with("wasi:"));
+        standard.filter(|export| Trigger::of(export).is_none()).map(String::as_str).collect()
+    }
+
     /// Whether it runs on this trigger.
     pub fn has(&self, trigger: Trigger) -> bool {
         self.triggers().contains(&trigger)
@@ -237,4 +243,22 @@ fn import(name: &str, item: &ComponentItem) -> Import {
         _ => None,
     };
     Import { name: name.to_owned(), service }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_component_exports_in_vain_is_known() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("app.wasm");
+        let called = r#"(export "wasi:http/incoming-handler@0.2.3" (instance $i)) (export "my:own/api" (instance $i))"#;
+        let watched = r#"(export "wasi:keyvalue/watcher@0.2.0-draft2" (instance $i))"#;
+        for (exports, uncalled) in [(called, &[][..]), (watched, &["wasi:keyvalue/watcher@0.2.0-draft2"])] {
+            fs::write(&path, wat::parse_str(format!("(component (instance $i) {exports})")).unwrap()).unwrap();
+            let app = App::load(&path, &Limits { concurrency: 1, ..Limits::default() }, &CodeCache::Off).unwrap();
+            assert_eq!(app.uncalled(), uncalled);
+        }
+    }
 }

@@ -17,7 +17,7 @@ use crate::{
     builtin, imports,
     output::{complain, print, warn},
     providers,
-    run::check_subscriptions,
+    run::{check_subscriptions, uncalled},
     settings,
     table::table,
 };
@@ -46,7 +46,7 @@ pub async fn check(args: args::App, format: LogFormat) -> Result<ExitCode> {
         report.address(config.http.listen, format);
     }
     report.problems.iter().for_each(|problem| complain(format, problem));
-    imports::denials(&app, &config).iter().for_each(|denial| warn(format, denial));
+    imports::denials(&app, &config).iter().chain(&uncalled(&app)).for_each(|denial| warn(format, denial));
     Ok(if report.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -15,6 +15,8 @@ pub async fn run(args: args::App) -> Result<ExitCode> {
     app.check()?;
     check_subscriptions(&app, &config)?;
 
+    uncalled(&app).iter().for_each(|warning| tracing::warn!("{warning}"));
+
     let providers = Providers::connect(&config, &kinds).await?;
     let services = providers.services(&config)?;
     providers.create_groups(&config, &services).await?;
@@ -49,6 +51,12 @@ pub async fn run(args: args::App) -> Result<ExitCode> {
         tracing::info!("stopped");
     }
     Ok(ExitCode::from(ended.unwrap_or_else(|| stop.code())))
+}
+
+/// An export that its author expects to be called, and that nobody calls.
+pub fn uncalled(app: &App) -> Option<String> {
+    let exports = app.uncalled();
+    (!exports.is_empty()).then(|| format!("{} exports {}, which nothing here calls", app.path(), exports.join(", ")))
 }
 
 /// A handler that nothing is delivered to is a mistake, and so is a subscription without a handler.

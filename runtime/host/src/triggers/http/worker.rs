@@ -20,6 +20,7 @@ use crate::{
     deadlines::Deadline,
     failure::describe,
     instances::{Instances, Permit},
+    repeats::once_a_second,
     state::State,
 };
 
@@ -94,7 +95,10 @@ impl Failure {
                 tracing::debug!("the client of {} left before the end of its response: {why}", self.request);
             }
             Some(ended) if self.left.get() => {
-                tracing::warn!("the client of {} left, and the component went on: {ended}", self.request);
+                let request = &self.request;
+                once_a_second(("left", request), |unsaid| {
+                    tracing::warn!("the client of {request} left, and the component went on: {ended}{unsaid}");
+                });
             }
             Some(ended) => ended.log_cut(&self.request),
             None => {}
