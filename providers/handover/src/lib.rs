@@ -6,7 +6,7 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, LazyLock},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -20,6 +20,10 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     time::sleep,
 };
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
+
+/// The subscriptions of this process that may still have something to give back.
+static OPEN: LazyLock<TaskTracker> = LazyLock::new(TaskTracker::new);
 
 /// How long a member waits after an error before it asks the server again.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -48,12 +52,20 @@ pub struct Gone;
 pub struct Outlet<D> {
     items: mpsc::Sender<Result<D>>,
     room: Arc<Semaphore>,
+    open: TaskTrackerToken,
 }
 
 impl<D> Clone for Outlet<D> {
     fn clone(&self) -> Self {
-        Self { items: self.items.clone(), room: self.room.clone() }
+        Self { items: self.items.clone(), room: self.room.clone(), open: self.open.clone() }
     }
+}
+
+/// Waits until all subscriptions of this process have ended and given back what nobody saw. For the end of the process,
+/// after their streams were dropped: whatever is still leased then stays so until its lease is over.
+pub async fn given_back() {
+    OPEN.close();
+    OPEN.wait().await;
 }
 
 /// The two ends of a subscription that holds at most `capacity` deliveries, and one at least. The deliveries end with the
@@ -61,7 +73,7 @@ impl<D> Clone for Outlet<D> {
 pub fn handover<D: Leased>(capacity: usize) -> (Outlet<D>, Deliveries) {
     let (items, unseen) = mpsc::channel(1);
     let room = Arc::new(Semaphore::new(capacity.clamp(1, Semaphore::MAX_PERMITS)));
-    (Outlet { items, room }, Box::pin(Incoming { unseen }))
+    (Outlet { items, room, open: OPEN.token() }, Box::pin(Incoming { unseen }))
 }
 
 impl<D: Leased> Outlet<D> {
@@ -154,11 +166,12 @@ impl<D: Leased> Drop for Incoming<D> {
         let Ok(runtime) = Handle::try_current() else { return };
         let mut unseen = std::mem::replace(&mut self.unseen, mpsc::channel(1).1);
         // One may still come from an outlet that was told before that there is a place for it.
-        runtime.spawn(async move {
+        let giving_back = async move {
             while let Some(item) = unseen.recv().await {
                 give_back(std::iter::once(item)).await;
             }
-        });
+        };
+        OPEN.spawn_on(giving_back, &runtime);
     }
 }
 

@@ -1,9 +1,12 @@
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Result, bail};
 use slight_runtime::{App, CodeCache, Host, Settings, Trigger};
 
 use crate::{announcement::announcement, args, builtin, open_files, providers::Providers, settings, signals};
+
+/// How long providers may take at the very end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// `slight run`
 pub async fn run(args: args::App) -> Result<ExitCode> {
@@ -47,16 +50,19 @@ pub async fn run(args: args::App) -> Result<ExitCode> {
     }
     // A child, since the host cancels what it is given when it ends by itself.
     let ended = host.run(stop.token.child_token()).await?;
+    // What was leased and not begun is another's at once.
+    let _ = tokio::time::timeout(LAST_WORDS, slight_handover::given_back()).await;
     if serves {
         tracing::info!("stopped");
     }
     Ok(ExitCode::from(ended.unwrap_or_else(|| stop.code())))
 }
 
-/// An export that its author expects to be called, and that nobody calls.
+/// An export that its author expects to be called, and that nobody calls, beside some that are.
 pub fn uncalled(app: &App) -> Option<String> {
     let exports = app.uncalled();
-    (!exports.is_empty()).then(|| format!("{} exports {}, which nothing here calls", app.path(), exports.join(", ")))
+    (!exports.is_empty() && !app.triggers().is_empty())
+        .then(|| format!("{} exports {}, which nothing here calls", app.path(), exports.join(", ")))
 }
 
 /// A handler that nothing is delivered to is a mistake, and so is a subscription without a handler.

@@ -15,6 +15,7 @@ on_every_server! {
     racing_increments_of_two_processes_lose_none
     racing_swaps_of_two_processes_lose_none
     two_processes_of_one_group_share_its_messages_and_lose_none
+    what_a_process_had_not_begun_is_with_the_next_at_once
 }
 
 const TASKS: usize = 8;
@@ -100,4 +101,24 @@ async fn two_processes_of_one_group_share_its_messages_and_lose_none(backend: &B
     assert_eq!(received.len(), sent.len(), "each once");
     assert_eq!(received.into_iter().collect::<BTreeSet<_>>(), sent);
     assert_eq!(connection.fetch(Method::GET, "/received", empty()).await.json(), json!({}), "the sender got none");
+}
+
+async fn what_a_process_had_not_begun_is_with_the_next_at_once(backend: &Backend) {
+    const OTHERS: usize = 50;
+    let Some(server) = present(backend.start()) else { return };
+    // Leases that end by themselves would end too late.
+    let subscription = "subscriptions = [{ topics = [\"t\"], group = \"g\", visibility = \"10m\" }]";
+    let toml = backend.toml(&server, subscription).replace("limits = { ", "limits = { concurrency = 1, ");
+    let app = run("messaging").toml(&toml).start().await;
+    app.post("/send/t?meta-id=slow&meta-do=sleep:2000", "x").await.text();
+    eventually("the slow one", async || (app.get("/deliveries/slow").await.status == 200).then_some(())).await;
+    app.post(&format!("/send/t?times={OTHERS}"), "x").await.text();
+    assert_eq!(app.stop().await.code, Some(0));
+
+    let next = run("messaging").toml(&toml).start().await;
+    eventually("all that is left", async || {
+        let all = next.get("/received").await.json();
+        (all.as_object()?.len() == OTHERS + 1).then_some(())
+    })
+    .await;
 }
