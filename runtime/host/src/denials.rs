@@ -1,11 +1,8 @@
-use std::{
-    collections::HashMap,
-    hash::{BuildHasher, RandomState},
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use slight_capabilities::Result;
+
+use crate::repeats::Repeats;
 
 /// How long nothing is said of a denial that was just logged.
 const QUIET: Duration = Duration::from_secs(60);
@@ -16,11 +13,12 @@ const LONGEST: usize = 1024;
 
 /// Logs what guests are denied, with what an operator has to write to allow it; each but once a minute, since a guest may
 /// try again in a loop.
-#[derive(Default)]
-pub(crate) struct Denials {
-    hasher: RandomState,
-    /// When a sentence was logged last, by its hash.
-    logged: Mutex<HashMap<u64, Instant>>,
+pub(crate) struct Denials(Repeats);
+
+impl Default for Denials {
+    fn default() -> Self {
+        Self(Repeats::new(QUIET, REMEMBERED))
+    }
 }
 
 impl Denials {
@@ -37,20 +35,7 @@ impl Denials {
     }
 
     fn is_new(&self, sentence: &str, now: Instant) -> bool {
-        let hash = self.hasher.hash_one(sentence);
-        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_recent = |then: &Instant| now.duration_since(*then) < QUIET;
-        if logged.get(&hash).is_some_and(is_recent) {
-            return false;
-        }
-        if logged.len() >= REMEMBERED {
-            logged.retain(|_, then| is_recent(then));
-        }
-        let has_room = logged.len() < REMEMBERED;
-        if has_room {
-            logged.insert(hash, now);
-        }
-        has_room
+        self.0.note(sentence, now).is_some()
     }
 }
 

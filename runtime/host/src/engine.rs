@@ -56,26 +56,25 @@ pub(crate) type Clocked = (Engine, Arc<Epochs>);
 pub(crate) fn engine(limits: &Limits, cache: &CodeCache, tasks: Tasks) -> Result<Clocked, LoadError> {
     let mut pooled = config(cache, tasks);
     pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
-    Engine::new(&pooled).map_or_else(
-        |error| {
+    match Engine::new(&pooled) {
+        Ok(engine) => clocked(engine),
+        Err(error) => {
             tracing::info!(
                 "instances are allocated one by one, which is slower: no pool of them could be made ({error:#})"
             );
             let mut sparing = config(cache, tasks);
             sparing.memory_reservation(0).memory_reservation_for_growth(GROWTH).memory_guard_size(GUARD);
-            clocked(Engine::new(&sparing))
-        },
-        |engine| clocked(Ok(engine)),
-    )
+            clocked(Engine::new(&sparing).map_err(LoadError::Engine)?)
+        }
+    }
 }
 
 /// An engine without a pool, for components that need more than a slot of it has.
 pub(crate) fn engine_without_pool(cache: &CodeCache, tasks: Tasks) -> Result<Clocked, LoadError> {
-    clocked(Engine::new(&config(cache, tasks)))
+    clocked(Engine::new(&config(cache, tasks)).map_err(LoadError::Engine)?)
 }
 
-fn clocked(engine: wasmtime::Result<Engine>) -> Result<Clocked, LoadError> {
-    let engine = engine.map_err(LoadError::Engine)?;
+fn clocked(engine: Engine) -> Result<Clocked, LoadError> {
     let epochs = Epochs::start(&engine).map_err(|error| LoadError::Engine(error.into()))?;
     Ok((engine, epochs))
 }

@@ -8,13 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long nothing is said of what was just said.
-const QUIET: Duration = Duration::from_secs(1);
-/// How much is told apart: paths are the clients', so there is no end to them.
-const REMEMBERED: usize = 1024;
-
 /// As the log is one of the process.
-static REPEATS: LazyLock<Repeats> = LazyLock::new(Repeats::default);
+static REPEATS: LazyLock<Repeats> = LazyLock::new(|| Repeats::new(Duration::from_secs(1), 1024));
 
 /// Calls `say`, unless the same was said less than a second ago. Gives it how often that was the case before.
 pub(crate) fn once_a_second(what: impl Hash, say: impl FnOnce(Unsaid)) {
@@ -44,18 +39,27 @@ impl fmt::Display for Unsaid {
     }
 }
 
-#[derive(Default)]
-struct Repeats {
+/// Knows what was said lately.
+pub(crate) struct Repeats {
+    /// How long nothing is said of what was just said.
+    quiet: Duration,
+    /// How much is told apart: what it is made of is the clients' or the guest's, so there is no end to it.
+    remembered: usize,
     hasher: RandomState,
     /// By its hash: when it was said last, and how often not since.
     said: Mutex<HashMap<u64, (Instant, u64)>>,
 }
 
 impl Repeats {
-    fn note(&self, what: impl Hash, now: Instant) -> Option<Unsaid> {
+    pub fn new(quiet: Duration, remembered: usize) -> Self {
+        Self { quiet, remembered, hasher: RandomState::new(), said: Mutex::default() }
+    }
+
+    /// How often it was not said before, if it is to be said now.
+    pub fn note(&self, what: impl Hash, now: Instant) -> Option<Unsaid> {
         let hash = self.hasher.hash_one(what);
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_recent = |then: &Instant| now.duration_since(*then) < QUIET;
+        let is_recent = |then: &Instant| now.duration_since(*then) < self.quiet;
         if let Some((then, unsaid)) = said.get_mut(&hash) {
             if is_recent(then) {
                 *unsaid += 1;
@@ -65,10 +69,10 @@ impl Repeats {
             *then = now;
             return Some(Unsaid(before));
         }
-        if said.len() >= REMEMBERED {
+        if said.len() >= self.remembered {
             said.retain(|_, (then, _)| is_recent(then));
         }
-        let has_room = said.len() < REMEMBERED;
+        let has_room = said.len() < self.remembered;
         has_room.then(|| {
             said.insert(hash, (now, 0));
             Unsaid(0)
@@ -85,9 +89,12 @@ impl Repeats {
 mod tests {
     use super::*;
 
+    const QUIET: Duration = Duration::from_secs(1);
+    const REMEMBERED: usize = 1024;
+
     #[test]
     fn the_same_is_said_once_a_second_and_counted() {
-        let (repeats, now) = (Repeats::default(), Instant::now());
+        let (repeats, now) = (Repeats::new(QUIET, REMEMBERED), Instant::now());
         assert_eq!(repeats.note("a", now), Some(Unsaid(0)));
         assert_eq!(repeats.note("a", now), None);
         assert_eq!(repeats.note("b", now), Some(Unsaid(0)));
@@ -101,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_different_things_ends_too() {
-        let (repeats, now) = (Repeats::default(), Instant::now());
+        let (repeats, now) = (Repeats::new(QUIET, REMEMBERED), Instant::now());
         let said = (0..10 * REMEMBERED).filter(|number| repeats.note(number, now).is_some()).count();
         assert_eq!(said, REMEMBERED);
         assert!(repeats.note("a", now + QUIET).is_some());
