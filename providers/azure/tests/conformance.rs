@@ -5,15 +5,12 @@
 #[path = "azure/raw.rs"]
 mod raw;
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    sync::Arc,
-};
+use std::hash::{BuildHasher, RandomState};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::json;
-use slight_capabilities::{Error, Provider, Result};
+use slight_capabilities::{Error, Result};
 use slight_conformance::{Connection, Harness, Killable};
 use slight_provider_azure::kind;
 use slight_services::{Azurite, shared_azurite};
@@ -56,28 +53,14 @@ impl Harness for OnAzurite {
     }
 }
 
-struct Ended(Azurite);
-
-#[async_trait]
-impl Killable for Ended {
-    async fn connect(&self) -> Result<Arc<dyn Provider>> {
-        let (string, messaging) = (self.0.connection_string(), json!({ "group-cache": "100ms" }));
-        kind().connect(json!({ "connection-string": string, "timeout": "5s", "messaging": messaging })).await
-    }
-
-    /// Azurite writes its tables of contents every few seconds, and when it is asked to end.
-    fn kill(&mut self) {
-        self.0.stop();
-    }
-
-    fn restart(&mut self) {
-        self.0.restart();
-    }
-}
-
-fn server() -> std::result::Result<Box<dyn Killable>, String> {
-    let server = Azurite::start(&[]);
-    server.map(|server| Box::new(Ended(server)) as _).map_err(|missing| missing.to_string())
+fn server() -> std::result::Result<Killable, String> {
+    let connect = |azurite: &Azurite| {
+        let (string, messaging) = (azurite.connection_string(), json!({ "group-cache": "100ms" }));
+        kind().connect(json!({ "connection-string": string, "timeout": "5s", "messaging": messaging }))
+    };
+    // Azurite writes its tables of contents every few seconds, and when it is asked to end.
+    let killable = |azurite| Killable::new(azurite, connect, Azurite::stop, Azurite::restart);
+    Azurite::start(&[]).map(killable).map_err(|missing| missing.to_string())
 }
 
 slight_conformance::key_value!(OnAzurite);

@@ -1,12 +1,10 @@
 //! The nats provider does what the contracts say.
 
-use std::sync::Arc;
-
 use async_nats::jetstream;
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::json;
-use slight_capabilities::{Error, Provider, Result};
+use slight_capabilities::{Error, Result};
 use slight_conformance::{Connection, Harness, Killable};
 use slight_provider_nats::kind;
 use slight_services::{NATS, Server, shared_url};
@@ -50,26 +48,10 @@ fn failed(error: async_nats::Error) -> Error {
     Error::other("the client of NATS failed").with_source(error)
 }
 
-struct Killed(Server);
-
-#[async_trait]
-impl Killable for Killed {
-    async fn connect(&self) -> Result<Arc<dyn Provider>> {
-        kind().connect(json!({ "url": self.0.url() })).await
-    }
-
-    fn kill(&mut self) {
-        self.0.kill();
-    }
-
-    fn restart(&mut self) {
-        self.0.restart();
-    }
-}
-
-fn server() -> std::result::Result<Box<dyn Killable>, String> {
-    let server = Server::start(&NATS, &[]);
-    server.map(|server| Box::new(Killed(server)) as _).map_err(|missing| missing.to_string())
+fn server() -> std::result::Result<Killable, String> {
+    let connect = |server: &Server| kind().connect(json!({ "url": server.url() }));
+    let killable = |server| Killable::new(server, connect, Server::kill, Server::restart);
+    Server::start(&NATS, &[]).map(killable).map_err(|missing| missing.to_string())
 }
 
 slight_conformance::key_value!(Nats);

@@ -1,10 +1,10 @@
 //! The redis provider does what the contracts and its page say: on Redis, on Valkey, and on a cluster.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::json;
-use slight_capabilities::{Provider, Result};
+use slight_capabilities::Result;
 use slight_conformance::{Connection, Harness, Killable};
 use slight_provider_redis::kind;
 use slight_services::{Kind, REDIS, RedisCluster, Server, VALKEY, shared_url};
@@ -62,26 +62,11 @@ impl Harness for OnItsOwn {
 }
 
 /// A server whose acknowledged writes are all on the disk.
-struct Killed(Server);
-
-#[async_trait]
-impl Killable for Killed {
-    async fn connect(&self) -> Result<Arc<dyn Provider>> {
-        kind().connect(json!({ "url": self.0.url() })).await
-    }
-
-    fn kill(&mut self) {
-        self.0.kill();
-    }
-
-    fn restart(&mut self) {
-        self.0.restart();
-    }
-}
-
-fn durable(server: &'static Kind) -> std::result::Result<Box<dyn Killable>, String> {
+fn durable(server: &'static Kind) -> std::result::Result<Killable, String> {
     let server = Server::start(server, &["--appendonly", "yes", "--appendfsync", "always"]);
-    server.map(|server| Box::new(Killed(server)) as _).map_err(|missing| missing.to_string())
+    let connect = |server: &Server| kind().connect(json!({ "url": server.url() }));
+    let killable = |server| Killable::new(server, connect, Server::kill, Server::restart);
+    server.map(killable).map_err(|missing| missing.to_string())
 }
 
 mod redis {

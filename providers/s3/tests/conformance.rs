@@ -1,7 +1,5 @@
 //! The s3 provider does what the contracts and its page say, on SeaweedFS.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use aws_sdk_s3::{
     Client,
@@ -9,7 +7,7 @@ use aws_sdk_s3::{
 };
 use bytes::Bytes;
 use serde_json::{Value, json};
-use slight_capabilities::{Error, Provider, Result};
+use slight_capabilities::{Error, Result};
 use slight_conformance::{Connection, Harness, Killable};
 use slight_provider_s3::kind;
 use slight_services::{S3_ADMIN, SEAWEEDFS, Server, shared_url};
@@ -42,26 +40,10 @@ impl Harness for OnSeaweedFs {
     }
 }
 
-struct Killed(Server);
-
-#[async_trait]
-impl Killable for Killed {
-    async fn connect(&self) -> Result<Arc<dyn Provider>> {
-        kind().connect(settings(&self.0.url(), "5s")).await
-    }
-
-    fn kill(&mut self) {
-        self.0.kill();
-    }
-
-    fn restart(&mut self) {
-        self.0.restart();
-    }
-}
-
-fn server() -> std::result::Result<Box<dyn Killable>, String> {
-    let server = Server::start(&SEAWEEDFS, &[]);
-    server.map(|server| Box::new(Killed(server)) as _).map_err(|missing| missing.to_string())
+fn server() -> std::result::Result<Killable, String> {
+    let connect = |server: &Server| kind().connect(settings(&server.url(), "5s"));
+    let killable = |server| Killable::new(server, connect, Server::kill, Server::restart);
+    Server::start(&SEAWEEDFS, &[]).map(killable).map_err(|missing| missing.to_string())
 }
 
 fn settings(url: &str, timeout: &str) -> Value {

@@ -7,8 +7,7 @@ mod messaging;
 
 use std::{pin::Pin, sync::Arc};
 
-use async_trait::async_trait;
-use slight_capabilities::{Capability, Provider, Result};
+use slight_capabilities::{Capability, Connected, Provider};
 use tokio::task::block_in_place;
 
 use crate::{
@@ -18,44 +17,73 @@ use crate::{
 };
 
 /// A server of one case's own, on storage that keeps what it acknowledged.
-#[async_trait]
-pub trait Killable: Send + Sync {
-    /// Connects a provider to it. The suite calls [`Provider::prepare`].
+pub struct Killable(Box<dyn Restart>);
+
+impl Killable {
+    /// A server, and how to connect a provider to it, to end it (at once, if what it acknowledged survives that), and to
+    /// start it again in the same place and with the same data, and wait until it answers.
     ///
-    /// # Errors
-    /// Those of the provider; the case fails with it.
-    async fn connect(&self) -> Result<Arc<dyn Provider>>;
+    /// The suite calls [`Provider::prepare`]; an error of connecting fails the case.
+    pub fn new<Server: Send + Sync + 'static>(
+        server: Server,
+        connect: fn(&Server) -> Connected,
+        kill: fn(&mut Server),
+        restart: fn(&mut Server),
+    ) -> Self {
+        Self(Box::new(Parts { server, connect, kill, restart }))
+    }
+}
 
-    /// Ends it: at once, if what it acknowledged survives that.
+trait Restart: Send + Sync {
+    fn connect(&self) -> Connected;
     fn kill(&mut self);
-
-    /// Starts it again, in the same place and with the same data, and waits until it answers.
     fn restart(&mut self);
 }
 
+struct Parts<Server> {
+    server: Server,
+    connect: fn(&Server) -> Connected,
+    kill: fn(&mut Server),
+    restart: fn(&mut Server),
+}
+
+impl<Server: Send + Sync> Restart for Parts<Server> {
+    fn connect(&self) -> Connected {
+        (self.connect)(&self.server)
+    }
+
+    fn kill(&mut self) {
+        (self.kill)(&mut self.server);
+    }
+
+    fn restart(&mut self) {
+        (self.restart)(&mut self.server);
+    }
+}
+
 /// Starts a server; or says which is not on this machine, and how to get it.
-pub type Start = fn() -> std::result::Result<Box<dyn Killable>, String>;
+pub type Start = fn() -> std::result::Result<Killable, String>;
 
 /// A server that was started, and a provider on it.
 struct Outage {
-    server: Box<dyn Killable>,
+    server: Killable,
     provider: Arc<dyn Provider>,
 }
 
 impl Outage {
     async fn begin(start: Start, capability: Capability) -> Outcome<Self> {
         let server = block_in_place(start).map_err(Failure::skipped)?;
-        let provider = server.connect().await.map_err(|error| Failure::from(error).within("connecting"))?;
+        let provider = server.0.connect().await.map_err(|error| Failure::from(error).within("connecting"))?;
         provider.prepare(capability).await.map_err(|error| Failure::from(error).within("preparing"))?;
         Ok(Self { server, provider })
     }
 
     fn kill(&mut self) {
-        block_in_place(|| self.server.kill());
+        block_in_place(|| self.server.0.kill());
     }
 
     fn restart(&mut self) {
-        block_in_place(|| self.server.restart());
+        block_in_place(|| self.server.0.restart());
     }
 }
 
