@@ -73,7 +73,8 @@ pub struct ObjectId {
 /// - **delete removes the objects**: a container created anew under the same name is empty.
 /// - **delete of a missing container succeeds**: it is idempotent.
 /// - **two containers are isolated**: same object name, different objects; also where one name starts the other.
-/// - **a prefix isolates containers of the same name**: the same name under two prefixes is two containers.
+/// - **a prefix isolates containers**: the same name under two prefixes is two containers; and prefix and name together are
+///   never another prefix with another name (`shop` with `-a`, `shop-` with `a`).
 /// - **container names may hold any characters**: as key-value keys, to 128 bytes.
 /// - **a missing existing location is not found**: `existing` on what is not there.
 /// - **an existing location has literal names**: `existing` finds the objects that another program put there, under the

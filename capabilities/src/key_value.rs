@@ -10,7 +10,8 @@ use crate::{Cursor, Error, Page, QualifiedName, Result};
 /// # Behavior
 /// - **two buckets are isolated**: a key of one is not seen, listed, changed or counted in another; also where one name
 ///   is the start of the other, and where names differ only in what an encoding might lose (`a`, `A`, `a/`, `a:b`).
-/// - **a prefix isolates buckets of the same name**: the same name under two prefixes is two buckets.
+/// - **a prefix isolates buckets**: the same name under two prefixes is two buckets; and prefix and name together are never
+///   another prefix with another name (`shop` with `-a`, `shop-` with `a`).
 /// - **bucket names may hold any characters**: as keys, to 128 bytes.
 /// - **a second open sees the writes of the first**: a name opened again is the same bucket.
 /// - **opening makes nothing visible**: a bucket never written to lists as empty, and opening needs no write.

@@ -84,6 +84,8 @@ pub enum Outcome {
         /// The wait before the next delivery.
         after: Duration,
     },
+    /// Not begun: the group gets it again at once, and this delivery does not count.
+    Release,
 }
 
 /// The longest wait before a message is delivered again.
@@ -97,7 +99,8 @@ pub fn retry_wait(after: Duration) -> Duration {
 
 /// One message, leased to one member of a group.
 ///
-/// Dropping it unsettled gives it back when the lease ends.
+/// It counts from the moment that the subscriber takes it from the stream, unless it is [released](Outcome::Release): what
+/// a provider leased ahead and nobody took does not count. Dropping it unsettled gives it back when the lease ends.
 #[async_trait]
 pub trait Delivery: Send + Sync {
     /// The topic it was published to, as the guest named it.
@@ -130,7 +133,8 @@ pub trait Delivery: Send + Sync {
 /// - **a message of 256 KiB is delivered**: body and metadata together, on every provider with default settings.
 /// - **a larger message is delivered or too large**: 4 MiB is either delivered whole or `TooLarge` at once.
 /// - **topics are literal**: `*`, `>`, `a.b`, `a/b`, spaces, emoji, 128 bytes are plain characters, and similar topics are told apart.
-/// - **a prefix isolates topics of the same name**: the same name under two prefixes is two topics.
+/// - **a prefix isolates topics**: the same name under two prefixes is two topics; and prefix and name together are never
+///   another prefix with another name (`shop` with `-a`, `shop-` with `a`).
 /// - **a topic without a group drops messages**: `publish` is `Ok`, and a group made later does not get them.
 /// - **an unsubscribed topic gets nothing**: a subscriber of one topic sees none of another's messages.
 /// - **a subscription may have many topics**: each delivery tells its own.
@@ -151,6 +155,10 @@ pub trait Delivery: Send + Sync {
 /// - **an acked message does not come again**: also after its lease would have ended.
 /// - **retry delivers again after the delay**: not before it, and soon after.
 /// - **retry with no delay delivers again at once**: to any member of the group.
+/// - **a released message comes again at once and uncounted**: to any member of the group, with the count that it had;
+///   also when it was retried before, and as often as it is released.
+/// - **what nobody took does not count**: a message that a stream held when it was dropped comes to the next member with
+///   the count that it would have had.
 /// - **an unsettled message comes again after its lease**: to another member, with a higher count, when its holder dies or drops it.
 /// - **extend keeps the lease**: a message extended in time is given to nobody else for longer than `visibility`.
 /// - **settling after the lease ended loses nothing**: ack, retry and extend then are `Ok` or `Conflict`.

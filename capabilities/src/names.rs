@@ -14,10 +14,14 @@ const MARK: char = '=';
 /// The longest segment between two `/`: file systems stop at 255 bytes, and providers add suffixes of their own.
 const MAX_SEGMENT_BYTES: usize = 200;
 
+/// Ends the prefix of an encoded name. No prefix holds a `=`, and an encoded name holds one at its start alone, so that no
+/// name under one prefix is a name under another, or under none.
+const PREFIX_END: &str = "=/";
+
 /// The name of a bucket, container or topic as the guest said it, with the prefix of its route.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct QualifiedName {
-    /// Put before the encoded name in the backend, as it stands. Made of the characters that need no encoding.
+    /// Put before the encoded name in the backend. Made of the characters that need no encoding.
     pub prefix: String,
     /// What the guest said.
     pub name: String,
@@ -29,9 +33,11 @@ impl QualifiedName {
         Self { prefix: prefix.into(), name: name.into() }
     }
 
-    /// How the name is written in the backend, below the location: the prefix, then the encoded name.
+    /// How the name is written in the backend, below the location: the encoded name, after the prefix and `=/` where there
+    /// is a prefix (`shop=/sessions`). Two qualified names that differ are never written alike.
     pub fn encoded(&self) -> String {
-        format!("{}{}", self.prefix, encode_name(&self.name))
+        let name = encode_name(&self.name);
+        if self.prefix.is_empty() { name } else { format!("{}{PREFIX_END}{name}", self.prefix) }
     }
 }
 
@@ -183,6 +189,18 @@ mod tests {
             assert_eq!(decode_name(encoded), None, "{encoded:?}");
         }
         assert_eq!(decode_name("=Li4").as_deref(), Some(".."));
+    }
+
+    #[test]
+    fn no_two_qualified_names_are_written_alike() {
+        let prefixes = ["", "shop", "shop-", "shop/", "shop/x", "shop/x/", "a"];
+        let names =
+            ["", "a", "-a", "x/a", "/a", "shop-a", "shop=/a", "shop/=/a", "=/a", "=YQ", "shop", "shop=/shop=/a"];
+        let qualified = prefixes.iter().flat_map(|prefix| names.map(|name| QualifiedName::new(*prefix, name)));
+        let qualified: Vec<_> = qualified.filter(|name| check_prefix(&name.prefix).is_ok()).collect();
+        let written: std::collections::BTreeSet<_> = qualified.iter().map(QualifiedName::encoded).collect();
+        assert_eq!(written.len(), qualified.len());
+        assert_eq!(QualifiedName::new("shop", "a b").encoded(), "shop=/=YSBi");
     }
 
     #[test]

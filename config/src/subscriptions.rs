@@ -25,7 +25,8 @@ pub struct Subscription {
     pub topics: Vec<String>,
     /// The group. Copies of slight in one group share the messages; each group gets all of them.
     pub group: String,
-    /// How many messages may be with this process at a time.
+    /// How many messages may be with this process at a time; no more than its share of `limits.concurrency`, which the
+    /// subscriptions divide among them.
     #[serde(default = "default_capacity")]
     #[schemars(range(min = 1))]
     pub capacity: u32,

@@ -21,6 +21,30 @@ impl Prefix {
     }
 }
 
+/// Prefixes with names that are one text when they are joined, or joined with what a provider may put between them.
+pub(crate) fn under_prefixes() -> Vec<QualifiedName> {
+    let [one, other, name] = [unique(), unique(), unique()];
+    let one_name_under_many = ["", &one, &format!("{one}/"), &format!("{one}-"), &format!("{one}/x/"), &other]
+        .map(|prefix| QualifiedName::new(prefix, &name));
+    let one_text_cut_anywhere = [
+        QualifiedName::new("", format!("{one}-{name}")),
+        QualifiedName::new(&one, format!("-{name}")),
+        QualifiedName::new("", format!("{one}/x/{name}")),
+        QualifiedName::new(&one, format!("/x/{name}")),
+        QualifiedName::new(format!("{one}/"), format!("x/{name}")),
+        QualifiedName::new(format!("{one}/x"), format!("/{name}")),
+    ];
+    let what_may_be_between = ["=/", "/=/", "=", ":", "+/", "+", "/", "\0", "."];
+    let between = what_may_be_between.map(|between| QualifiedName::new("", format!("{one}{between}{name}")));
+    let said_twice = [
+        QualifiedName::new("", &one),
+        QualifiedName::new(&one, &one),
+        QualifiedName::new(&one, format!("=/{name}")),
+        QualifiedName::new(&one, format!("{one}=/{name}")),
+    ];
+    one_name_under_many.into_iter().chain(one_text_cut_anywhere).chain(between).chain(said_twice).collect()
+}
+
 /// Names that backends, shells, paths, URLs and patterns have a meaning for, all different, of at most `limit` bytes.
 pub(crate) fn odd(limit: usize) -> Vec<String> {
     let short = [

@@ -123,6 +123,7 @@ impl Delivery for AzureDelivery {
     async fn settle(self: Box<Self>, outcome: Outcome) -> Result<()> {
         match outcome {
             Outcome::Ack => self.acknowledge().await,
+            Outcome::Release => self.postpone(0).await,
             Outcome::Retry { after } => self.postpone(whole_seconds(after, MAX_RETRY)).await,
         }
     }

@@ -104,6 +104,9 @@ impl Group {
         match outcome {
             Outcome::Ack => {}
             Outcome::Retry { after: Duration::ZERO } => state.make_ready(queued),
+            Outcome::Release => {
+                state.make_ready(Queued { count: queued.count.saturating_sub(1), ..queued });
+            }
             Outcome::Retry { after } => _ = state.make_due(retry_wait(after), queued),
         }
         true

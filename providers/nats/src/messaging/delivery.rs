@@ -94,6 +94,7 @@ impl Delivery for NatsDelivery {
             // It takes effect also where the lease has ended: then nobody needs to do it once more.
             Outcome::Ack => self.tell(Bytes::from_static(b"+ACK")).await.map(drop),
             // The message may be with somebody else, who must not lose it.
+            Outcome::Release => self.tell(postponed(Duration::ZERO)).await.map(drop),
             Outcome::Retry { .. } if self.is_over() => Err(self.lost()),
             Outcome::Retry { after } => self.tell(postponed(retry_wait(after))).await.map(drop),
         }

@@ -131,7 +131,8 @@ impl Queues {
             let group = ticket.0;
             match outcome {
                 Outcome::Ack => tables.release(changes.transaction, [message])?,
-                Outcome::Retry { after: Duration::ZERO } => {
+                Outcome::Release | Outcome::Retry { after: Duration::ZERO } => {
+                    let count = if outcome == Outcome::Release { count.saturating_sub(1) } else { count };
                     let place = (group, changes.number());
                     changes.transaction.open_table(tables.ready())?.insert(place, (message, count))?;
                     changes.wake(group);

@@ -73,6 +73,7 @@ impl Delivery for RedisDelivery {
     async fn settle(self: Box<Self>, outcome: Outcome) -> Result<()> {
         match outcome {
             Outcome::Ack => self.run(&scripts::ACK, &[]).await,
+            Outcome::Release => self.postpone(Duration::ZERO, "-1").await,
             Outcome::Retry { after } => self.postpone(retry_wait(after), "0").await,
         }
     }

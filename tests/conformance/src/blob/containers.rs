@@ -103,11 +103,8 @@ pub(super) async fn two_containers_are_isolated(scope: &Scope) -> Outcome {
         .await
 }
 
-pub(super) async fn a_prefix_isolates_containers_of_the_same_name(scope: &Scope) -> Outcome {
-    let name = unique();
-    let [one, other] = [unique(), unique()];
-    let prefixes = [format!("{one}/"), format!("{one}-"), one.clone(), other, String::new()];
-    are_apart(scope, &prefixes.map(|prefix| QualifiedName::new(prefix, &name))).await
+pub(super) async fn a_prefix_isolates_containers(scope: &Scope) -> Outcome {
+    are_apart(scope, &names::under_prefixes()).await
 }
 
 pub(super) async fn container_names_may_hold_any_characters(scope: &Scope) -> Outcome {

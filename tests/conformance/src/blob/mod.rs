@@ -39,7 +39,7 @@ macro_rules! __blob_cases {
             delete_removes_the_objects
             delete_of_a_missing_container_succeeds
             two_containers_are_isolated
-            a_prefix_isolates_containers_of_the_same_name
+            a_prefix_isolates_containers
             container_names_may_hold_any_characters
             a_missing_existing_location_is_not_found
             an_existing_location_has_literal_names

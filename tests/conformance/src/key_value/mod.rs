@@ -35,7 +35,7 @@ macro_rules! __key_value_cases {
     ($with:path { $($args:tt)* }) => { $with! { $($args)*;
         buckets {
             two_buckets_are_isolated
-            a_prefix_isolates_buckets_of_the_same_name
+            a_prefix_isolates_buckets
             bucket_names_may_hold_any_characters
             a_second_open_sees_the_writes_of_the_first
             opening_makes_nothing_visible

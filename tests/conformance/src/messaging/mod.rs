@@ -34,7 +34,7 @@ macro_rules! __messaging_cases {
             a_message_of_256_kib_is_delivered
             a_larger_message_is_delivered_or_too_large
             topics_are_literal
-            a_prefix_isolates_topics_of_the_same_name
+            a_prefix_isolates_topics
             a_topic_without_a_group_drops_messages
             an_unsubscribed_topic_gets_nothing
             a_subscription_may_have_many_topics
@@ -61,6 +61,8 @@ macro_rules! __messaging_cases {
             an_acked_message_does_not_come_again
             retry_delivers_again_after_the_delay
             retry_with_no_delay_delivers_again_at_once
+            a_released_message_comes_again_at_once_and_uncounted
+            what_nobody_took_does_not_count
         }
         inboxes {
             a_reply_reaches_its_inbox

@@ -5,7 +5,8 @@ use slight_capabilities::ErrorKind;
 
 use super::{
     LEASE, Scope, new_topic,
-    subscriber::{Subscriber, ack, retry, text_of},
+    subscriber::{Subscriber, ack, release, retry, text_of},
+    texts,
 };
 use crate::check::{Outcome, done_or, equal, require};
 
@@ -92,4 +93,58 @@ pub(super) async fn retry_with_no_delay_delivers_again_at_once(scope: &Scope) ->
     ack(again).await?;
     try_join(first.gets_nothing(), second.gets_nothing()).await?;
     Ok(())
+}
+
+pub(super) async fn a_released_message_comes_again_at_once_and_uncounted(scope: &Scope) -> Outcome {
+    let topic = new_topic();
+    // The leases are long: what comes soon came because it was released.
+    let mut member = scope.subscribe(&topic, "group").await?;
+    scope.publish(&topic, "message").await?;
+    for turn in 0..7 {
+        let delivery = member.next_is("message").await?;
+        equal(format_args!("the count after {turn} releases"), delivery.count(), 1)?;
+        release(delivery).await?;
+    }
+    let delivery = member.next_is("message").await?;
+    equal("the count before the retry", delivery.count(), 1)?;
+    retry(delivery, Duration::ZERO).await?;
+    for _ in 0..3 {
+        let delivery = member.next_is("message").await?;
+        equal("the count after one retry, however often it was released", delivery.count(), 2)?;
+        release(delivery).await?;
+    }
+    // To another member as well, whoever released it.
+    let delivery = member.next_is("message").await?;
+    drop(member);
+    let mut other = scope.subscribe(&topic, "group").await?;
+    release(delivery).await?;
+    let delivery = other.next_is("message").await?;
+    equal("the count at another member", delivery.count(), 2)?;
+    ack(delivery).await?;
+    other.gets_nothing().await
+}
+
+pub(super) async fn what_nobody_took_does_not_count(scope: &Scope) -> Outcome {
+    let topic = new_topic();
+    let sent = texts(6);
+    scope.create_group(&topic, "group").await?;
+    scope.publish_all(&topic, &sent).await?;
+    // A provider may lease all of them ahead; each time one is taken, and released.
+    for _ in 0..6 {
+        let mut member = scope.subscribe(&topic, "group").await?;
+        let delivery = member.next().await?;
+        equal("the count of the one that is taken", delivery.count(), 1)?;
+        release(delivery).await?;
+    }
+    let mut last = scope.subscribe(&topic, "group").await?;
+    let mut found = Vec::new();
+    for _ in &sent {
+        let delivery = last.next().await?;
+        equal(format_args!("the count of {:?}", text_of(&*delivery)), delivery.count(), 1)?;
+        found.push(text_of(&*delivery));
+        ack(delivery).await?;
+    }
+    found.sort_unstable();
+    equal("all the messages", found, sent)?;
+    last.gets_nothing().await
 }

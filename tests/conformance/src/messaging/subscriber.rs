@@ -104,3 +104,7 @@ pub(crate) async fn ack(delivery: Box<dyn Delivery>) -> Result<()> {
 pub(super) async fn retry(delivery: Box<dyn Delivery>, after: Duration) -> Result<()> {
     delivery.settle(Settlement::Retry { after }).await
 }
+
+pub(super) async fn release(delivery: Box<dyn Delivery>) -> Result<()> {
+    delivery.settle(Settlement::Release).await
+}

@@ -109,11 +109,8 @@ pub(super) async fn topics_are_literal(scope: &Scope) -> Outcome {
     are_apart(scope, &names::ALIKE.map(|topic| prefix.name(topic))).await
 }
 
-pub(super) async fn a_prefix_isolates_topics_of_the_same_name(scope: &Scope) -> Outcome {
-    let name = unique();
-    let [one, other] = [unique(), unique()];
-    let prefixes = [format!("{one}/"), format!("{one}-"), one.clone(), other, String::new()];
-    are_apart(scope, &prefixes.map(|prefix| QualifiedName::new(prefix, &name))).await
+pub(super) async fn a_prefix_isolates_topics(scope: &Scope) -> Outcome {
+    are_apart(scope, &names::under_prefixes()).await
 }
 
 pub(super) async fn a_topic_without_a_group_drops_messages(scope: &Scope) -> Outcome {

@@ -12,7 +12,7 @@ use slight_conformance::blob::CASES;
 use slight_provider_memory::Memory;
 
 use self::container::FaultyContainer;
-use crate::{Broken, every_fault_is_found};
+use crate::{Broken, every_fault_is_found, joined};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
@@ -25,6 +25,7 @@ enum Fault {
     RefusesToDeleteNothing,
     FoldsContainerNames,
     IgnoresPrefixes,
+    JoinsPrefixes,
     RefusesOddContainers,
     OpensAnyLocation,
     EncodesLocations,
@@ -68,7 +69,8 @@ const FAULTS: &[(Fault, &[&str])] = &[
     (KeepsTheDeleted, &["delete_removes_the_objects"]),
     (RefusesToDeleteNothing, &["delete_of_a_missing_container_succeeds"]),
     (FoldsContainerNames, &["two_containers_are_isolated"]),
-    (IgnoresPrefixes, &["a_prefix_isolates_containers_of_the_same_name"]),
+    (IgnoresPrefixes, &["a_prefix_isolates_containers"]),
+    (JoinsPrefixes, &["a_prefix_isolates_containers"]),
     (RefusesOddContainers, &["container_names_may_hold_any_characters"]),
     (OpensAnyLocation, &["a_missing_existing_location_is_not_found"]),
     (EncodesLocations, &["an_existing_location_has_literal_names"]),
@@ -131,6 +133,7 @@ impl Faulty {
         match self.fault {
             Some(FoldsContainerNames) => name.name = name.name.to_lowercase(),
             Some(IgnoresPrefixes) => name.prefix.clear(),
+            Some(JoinsPrefixes) => name = joined(&name),
             Some(RefusesOddContainers) if name.name.contains('\0') => return Err(Error::invalid("odd")),
             _ => {}
         }

@@ -14,12 +14,13 @@ use slight_capabilities::{
 use slight_conformance::key_value::CASES;
 use slight_provider_memory::Memory;
 
-use crate::{Broken, every_fault_is_found};
+use crate::{Broken, every_fault_is_found, joined};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
     FoldsBucketNames,
     IgnoresPrefixes,
+    JoinsPrefixes,
     RefusesOddBuckets,
     ForgetsOnOpen,
     WritesOnOpen,
@@ -61,7 +62,8 @@ use Fault::*;
 
 const FAULTS: &[(Fault, &[&str])] = &[
     (FoldsBucketNames, &["two_buckets_are_isolated"]),
-    (IgnoresPrefixes, &["a_prefix_isolates_buckets_of_the_same_name"]),
+    (IgnoresPrefixes, &["a_prefix_isolates_buckets"]),
+    (JoinsPrefixes, &["a_prefix_isolates_buckets"]),
     (RefusesOddBuckets, &["bucket_names_may_hold_any_characters"]),
     (ForgetsOnOpen, &["a_second_open_sees_the_writes_of_the_first"]),
     (WritesOnOpen, &["opening_makes_nothing_visible", "an_empty_bucket_lists_as_one_empty_page"]),
@@ -126,6 +128,7 @@ impl KeyValue for Faulty {
         match self.fault {
             Some(FoldsBucketNames) => name.name = name.name.to_lowercase(),
             Some(IgnoresPrefixes) => name.prefix.clear(),
+            Some(JoinsPrefixes) => name = joined(&name),
             Some(ForgetsOnOpen) => name.prefix = self.opened.fetch_add(1, Ordering::Relaxed).to_string(),
             Some(RefusesOddBuckets) if name.name.contains('\0') => return Err(Error::invalid("odd")),
             _ => {}

@@ -11,7 +11,7 @@ use std::{collections::BTreeSet, fmt::Debug, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use slight_capabilities::{BlobStore, Capability, KeyValue, Messaging, Provider, Result};
+use slight_capabilities::{BlobStore, Capability, KeyValue, Messaging, Provider, QualifiedName, Result};
 use slight_conformance::{Case, Connection, Harness, Patience, Scope, Target};
 use slight_provider_memory::Memory;
 
@@ -65,6 +65,11 @@ impl Harness for Locations {
         container.write(object, Box::pin(stream::iter([Ok(content)]))).await.unwrap();
         Some(Ok("location".into()))
     }
+}
+
+/// The same name where nothing is between prefix and name.
+fn joined(name: &QualifiedName) -> QualifiedName {
+    format!("{}{}", name.prefix, name.name).as_str().into()
 }
 
 fn target(broken: Broken) -> Target {

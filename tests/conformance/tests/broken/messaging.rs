@@ -1,6 +1,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -11,8 +12,9 @@ use slight_capabilities::{
 };
 use slight_conformance::messaging::CASES;
 use slight_provider_memory::Memory;
+use tokio::sync::mpsc;
 
-use crate::{Broken, every_fault_is_found};
+use crate::{Broken, every_fault_is_found, joined};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
@@ -21,6 +23,7 @@ enum Fault {
     CutsLargeMessages,
     FoldsTopics,
     IgnoresPrefixes,
+    JoinsPrefixes,
     KeepsForLaterGroups,
     DeliversToEveryTopic,
     TellsOneTopic,
@@ -38,6 +41,8 @@ enum Fault {
     IgnoresAck,
     IgnoresTheDelay,
     IgnoresRetry,
+    CountsReleases,
+    CountsWhatNobodyTook,
     LosesCorrelations,
     LosesReplyAddresses,
     RepliesOnce,
@@ -52,7 +57,8 @@ const FAULTS: &[(Fault, &[&str])] = &[
     (RefusesLargeMessages, &["a_message_of_256_kib_is_delivered"]),
     (CutsLargeMessages, &["a_larger_message_is_delivered_or_too_large"]),
     (FoldsTopics, &["topics_are_literal"]),
-    (IgnoresPrefixes, &["a_prefix_isolates_topics_of_the_same_name"]),
+    (IgnoresPrefixes, &["a_prefix_isolates_topics"]),
+    (JoinsPrefixes, &["a_prefix_isolates_topics"]),
     (KeepsForLaterGroups, &["a_topic_without_a_group_drops_messages", "a_group_starts_at_now"]),
     (DeliversToEveryTopic, &["an_unsubscribed_topic_gets_nothing"]),
     (TellsOneTopic, &["a_subscription_may_have_many_topics"]),
@@ -77,6 +83,8 @@ const FAULTS: &[(Fault, &[&str])] = &[
     (IgnoresAck, &["an_acked_message_does_not_come_again"]),
     (IgnoresTheDelay, &["retry_delivers_again_after_the_delay"]),
     (IgnoresRetry, &["retry_with_no_delay_delivers_again_at_once"]),
+    (CountsReleases, &["a_released_message_comes_again_at_once_and_uncounted", "what_nobody_took_does_not_count"]),
+    (CountsWhatNobodyTook, &["what_nobody_took_does_not_count"]),
     (LosesCorrelations, &["a_reply_reaches_its_inbox"]),
     (LosesReplyAddresses, &["a_request_carries_its_reply_address"]),
     (RepliesOnce, &["one_request_may_have_many_replies"]),
@@ -118,6 +126,7 @@ impl Faulty {
         match self.fault {
             Some(FoldsTopics) => topic.name = topic.name.to_lowercase(),
             Some(IgnoresPrefixes) => topic.prefix.clear(),
+            Some(JoinsPrefixes) => topic = joined(&topic),
             _ => {}
         }
         topic
@@ -177,6 +186,7 @@ impl Messaging for Faulty {
             self.repeat(topic).await?;
         }
         let fault = self.fault;
+        let deliveries = if self.has(CountsWhatNobodyTook) { leased_ahead(deliveries) } else { deliveries };
         Ok(Box::pin(deliveries.then(move |delivery| {
             let told = told.clone();
             async move { FaultyDelivery::around(delivery?, fault, told).await }
@@ -243,6 +253,30 @@ impl Drop for OpenInbox {
     }
 }
 
+/// Leases ahead, and retries what nobody took.
+fn leased_ahead(mut deliveries: Deliveries) -> Deliveries {
+    let (ahead, leased) = mpsc::channel(8);
+    tokio::spawn(async move {
+        while let Some(delivery) = deliveries.next().await {
+            if ahead.send(delivery).await.is_err() {
+                return;
+            }
+        }
+    });
+    Box::pin(stream::unfold(LeasedAhead(leased), |mut leased| async move { Some((leased.0.recv().await?, leased)) }))
+}
+
+struct LeasedAhead(mpsc::Receiver<Result<Box<dyn Delivery>>>);
+
+impl Drop for LeasedAhead {
+    fn drop(&mut self) {
+        self.0.close();
+        while let Ok(Ok(delivery)) = self.0.try_recv() {
+            tokio::spawn(delivery.settle(Outcome::Retry { after: Duration::ZERO }));
+        }
+    }
+}
+
 struct FaultyDelivery {
     /// None once it was settled behind the holder's back.
     inner: Option<Box<dyn Delivery>>,
@@ -299,7 +333,8 @@ impl Delivery for FaultyDelivery {
         let Some(inner) = self.inner.take() else { return Ok(()) };
         match (self.fault, &mut outcome) {
             (Some(IgnoresAck), Outcome::Ack) | (Some(IgnoresRetry), Outcome::Retry { .. }) => return Ok(()),
-            (Some(IgnoresTheDelay), Outcome::Retry { after }) => *after = std::time::Duration::ZERO,
+            (Some(CountsReleases), Outcome::Release) => outcome = Outcome::Retry { after: Duration::ZERO },
+            (Some(IgnoresTheDelay), Outcome::Retry { after }) => *after = Duration::ZERO,
             _ => {}
         }
         self.when_late(inner.settle(outcome).await)

@@ -20,7 +20,7 @@ use crate::{
 const RENEWALS_PER_LEASE: u32 = 3;
 
 /// A message of which nobody said how its deliveries ended has so many times `max-deliveries` of them: it may be what
-/// ends the process each time, but those that a process gave back at its end, before a handler saw them, count too.
+/// ends the process each time, or just have been handled beside the one that did.
 const UNREPORTED: u32 = 2;
 
 /// What handling a message needs.
@@ -49,10 +49,14 @@ impl<H: Handler> Worker<H> {
         if delivery.count() > self.source.max_deliveries.saturating_mul(UNREPORTED) {
             return self.bury(delivery, None).await;
         }
-        let Some(place) = self.admit(&mut delivery).await else { return self.give_back(delivery).await };
+        let Some(place) = self.admit(&mut delivery).await else {
+            // As if it had never been delivered.
+            return self.settle(delivery, Outcome::Release).await;
+        };
         match self.handle(&mut delivery, place).await {
             Handled::Done => self.settle(delivery, Outcome::Ack).await,
-            Handled::Abandoned => self.give_back(delivery).await,
+            // Another member may have it before this process ends.
+            Handled::Abandoned => self.settle(delivery, Outcome::Retry { after: Duration::ZERO }).await,
             Handled::Failed(error) if delivery.count() >= self.source.max_deliveries => {
                 self.bury(delivery, Some(&error)).await;
             }
@@ -176,11 +180,6 @@ impl<H: Handler> Worker<H> {
             }
             published => published,
         }
-    }
-
-    /// Lets another member have a message that was not begun, or not ended, before this process does.
-    async fn give_back(&self, delivery: Box<dyn Delivery>) {
-        self.settle(delivery, Outcome::Retry { after: Duration::ZERO }).await;
     }
 
     async fn settle(&self, delivery: Box<dyn Delivery>, outcome: Outcome) {

@@ -58,8 +58,12 @@ impl MessageServer {
             Error::invalid(format!("the component does not export the handler of messages: {error:#}"))
         })?;
         let guest = Arc::new(guest);
+        // No more is leased than can be begun: what waits for a place would be counted as delivered, and unseen, when the
+        // process is killed.
+        let places = (shared.limits.concurrency / subscriptions.len().max(1)).max(1);
         let dispatcher = |subscription: &Subscription| {
-            let source = Source::new(subscription, &shared.services)?;
+            let capacity = subscription.capacity.min(places);
+            let source = Source::new(&Subscription { capacity, ..subscription.clone() }, &shared.services)?;
             Ok(Dispatcher::new(source, shared.clone(), guest.clone()))
         };
         Ok(Self { dispatchers: subscriptions.iter().map(dispatcher).collect::<Result<_>>()? })

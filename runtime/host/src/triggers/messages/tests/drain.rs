@@ -31,7 +31,7 @@ async fn what_runs_may_end_and_what_has_not_begun_is_given_back() {
 
     running.stop.cancel();
     let second = world.take("orders", "billing").await;
-    assert_eq!(text(second.message()), "second");
+    assert_eq!((text(second.message()), second.count()), ("second", 1));
     assert!(!running.task.is_finished(), "the first still runs");
     go_on.notify_one();
     running.stop().await;
