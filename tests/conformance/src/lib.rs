@@ -8,14 +8,15 @@
 //! slight_conformance::key_value!(Redis::default());
 //! ```
 //!
-//! Four more macros are for what is alike in the tests of many providers: [`many_keys!`], [`two_processes!`],
-//! [`outage!`] and [`page!`].
+//! Five more macros are for what is alike in the tests of many providers: [`many_keys!`], [`two_processes!`],
+//! [`outage!`], [`disruptions!`] and [`page!`].
 //!
 //! Every case makes names of its own and removes what it made, also when it fails; none expects an empty backend.
 //! Where the server is missing the cases are skipped, which is said on stderr; with the environment variable `CI` set a
 //! skipped case fails. `SLIGHT_CONFORMANCE_REPORT` names a file that gets a line for every case that ran.
 
 pub mod blob;
+pub mod disruption;
 pub mod key_value;
 pub mod messaging;
 #[doc(hidden)]
@@ -39,6 +40,8 @@ pub use case::{Case, Patience, Scope};
 pub use check::{Failure, Outcome};
 pub use harness::{Connection, Harness, Target};
 pub use outage::{Killable, Start};
+#[doc(hidden)]
+pub use slight_capabilities::Capability;
 #[doc(hidden)]
 pub use suite::{Suite, run};
 
@@ -135,6 +138,64 @@ macro_rules! __outage {
                 $crate::outage::run(env!("CARGO_PKG_NAME"), module_path!(), stringify!($case), $start)
             }
         )*
+    };
+}
+
+/// Tests of what operators, other programs and failovers do to what a provider keeps in its backend, in a module
+/// `disruptions`. Takes the path of the provider's page, a function that makes a [`Stage`](disruption::Stage) for one row, and
+/// the tables of [`Disruption`](disruption::Disruption)s of the provider's capabilities.
+///
+/// The page has a place for each table, which `SLIGHT_WRITE_DOCS=1` fills:
+///
+/// ```text
+/// <!-- disruptions of messaging -->
+/// <!-- end of disruptions of messaging -->
+/// ```
+///
+/// ```text
+/// slight_conformance::disruptions!("../../docs/providers/redis.md", stage; key_value ENTRIES, messaging TOPICS);
+/// ```
+///
+/// where `stage` is a `fn() -> Starting<Backend>`, and a table a `&'static [Disruption<Backend>]`:
+///
+/// ```text
+/// const TOPICS: &[Disruption<Backend>] = &[
+///     Disruption::new("stream of a topic", "deleted", |backend, names| {
+///         Box::pin(async move { backend.delete(&stream_key(&names.name)).await.map_err(|error| error.to_string()) })
+///     })
+///     .loses_what_it_held(),
+/// ];
+/// ```
+#[macro_export]
+macro_rules! disruptions {
+    ($page:expr, $stage:expr; $($capability:ident $table:expr),* $(,)?) => {
+        mod disruptions {
+            use super::*;
+
+            $($crate::__disruptions! { $capability $page, $stage, $table })*
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __disruptions {
+    (key_value $page:expr, $stage:expr, $table:expr) => {
+        $crate::__disruptions! { key_value KeyValue $page, $stage, $table }
+    };
+    (blob $page:expr, $stage:expr, $table:expr) => {
+        $crate::__disruptions! { blob Blob $page, $stage, $table }
+    };
+    (messaging $page:expr, $stage:expr, $table:expr) => {
+        $crate::__disruptions! { messaging Messaging $page, $stage, $table }
+    };
+    ($name:ident $capability:ident $page:expr, $stage:expr, $table:expr) => {
+        #[test]
+        fn $name() -> ::std::result::Result<(), $crate::Failure> {
+            let page = ::std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join($page);
+            let capability = $crate::Capability::$capability;
+            $crate::disruption::run(capability, env!("CARGO_PKG_NAME"), module_path!(), &page, $stage, $table)
+        }
     };
 }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     check::{Outcome, done_or, equal, equal_bytes},
     content::pattern,
-    names::{self, Prefix, unique},
+    names::{self, Prefix},
 };
 
 /// Publishes a message and requires that it is delivered just so.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
 
 mod blob;
+mod disruptions;
 mod key_value;
 mod messaging;
 
