@@ -4,6 +4,7 @@ mod curl;
 mod readme;
 mod servers;
 mod support;
+mod unseen;
 
 mod bad_components;
 mod bad_configurations;
