@@ -6,10 +6,14 @@ use slight_capabilities::{Delivery, Error, Message, Outcome, Result, retry_wait}
 use slight_handover::{Leased, Room};
 use tokio::time::Instant;
 
-use super::group::{Group, LEASE};
+use super::{
+    group::{Group, LEASE},
+    uncounted::Uncounted,
+};
 use crate::{
     call::Call,
     link::{Link, Lost},
+    pull::Place,
 };
 
 /// One message that is leased to this process.
@@ -18,7 +22,10 @@ pub(super) struct NatsDelivery {
     pub(super) group: Arc<Group>,
     /// Where what becomes of it is told.
     pub(super) reply: String,
-    pub(super) count: u32,
+    pub(super) place: Place,
+    /// How many of its deliveries nobody took.
+    pub(super) not_counted: u32,
+    pub(super) uncounted: Arc<Uncounted>,
     pub(super) message: Message,
     pub(super) visibility: Duration,
     /// When the lease is over, by our clock.
@@ -35,6 +42,26 @@ impl NatsDelivery {
             return Ok(());
         }
         self.link.tell(self.call(postponed(self.visibility))).await
+    }
+
+    /// Takes note of deliveries that nobody took: only one that has come before has any.
+    pub(super) async fn subtract(&mut self) -> Result<()> {
+        if self.place.delivered > 1 {
+            self.not_counted = self.uncounted.of(&self.record()).await?;
+        }
+        Ok(())
+    }
+
+    fn record(&self) -> String {
+        let Place { sequence, time, .. } = self.place;
+        format!("{}.{sequence}.{time}", self.group.consumer)
+    }
+
+    /// Gives the message to whoever asks next, with the count that it had. That is written down first: it comes at once.
+    async fn release(&self) -> Result<()> {
+        self.uncounted.add(&self.record()).await;
+        // Somebody else may have it, who must not lose it.
+        if self.is_over() { Err(self.lost()) } else { self.tell(postponed(Duration::ZERO)).await.map(drop) }
     }
 
     fn call(&self, said: Bytes) -> Call {
@@ -59,7 +86,7 @@ impl Leased for NatsDelivery {
 
     async fn give_back(self) {
         // Where this fails, the lease ends by itself.
-        let _ = self.link.tell(self.call(postponed(Duration::ZERO))).await;
+        let _ = self.release().await;
     }
 }
 
@@ -74,7 +101,7 @@ impl Delivery for NatsDelivery {
     }
 
     fn count(&self) -> u32 {
-        self.count
+        self.place.delivered.saturating_sub(self.not_counted).max(1)
     }
 
     async fn extend(&mut self) -> Result<()> {
@@ -92,9 +119,15 @@ impl Delivery for NatsDelivery {
     async fn settle(self: Box<Self>, outcome: Outcome) -> Result<()> {
         match outcome {
             // It takes effect also where the lease has ended: then nobody needs to do it once more.
-            Outcome::Ack => self.tell(Bytes::from_static(b"+ACK")).await.map(drop),
+            Outcome::Ack => {
+                self.tell(Bytes::from_static(b"+ACK")).await?;
+                if self.not_counted > 0 {
+                    self.uncounted.forget(&self.record()).await;
+                }
+                Ok(())
+            }
+            Outcome::Release => self.release().await,
             // The message may be with somebody else, who must not lose it.
-            Outcome::Release => self.tell(postponed(Duration::ZERO)).await.map(drop),
             Outcome::Retry { .. } if self.is_over() => Err(self.lost()),
             Outcome::Retry { after } => self.tell(postponed(retry_wait(after))).await.map(drop),
         }
