@@ -316,7 +316,7 @@ async fn what_is_no_file_is_no_object_and_holds_nobody_up() -> Result<()> {
     let _socket = std::os::unix::net::UnixListener::bind(path.join("socket")).expect("a socket");
     fs::create_dir(path.join("directory")).expect("a directory");
     fs::create_dir(path.join("unreadable+")).expect("a directory");
-    fs::set_permissions(path.join("unreadable+"), fs::Permissions::from_mode(0)).expect("a mode");
+    fs::set_permissions(path.join("unreadable+"), fs::Permissions::from_mode(0o0)).expect("a mode");
     // A file where a directory is expected.
     fs::write(path.join("file+"), "").expect("a file");
     fs::write(path.join(OsStr::from_bytes(b"odd\xff")), "").expect("a file");

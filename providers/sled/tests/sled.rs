@@ -244,14 +244,14 @@ async fn full_disk(disk: &Path) -> Result<()> {
     let writing = tokio::spawn({
         let bucket = bucket.clone();
         async move {
-            let mut acknowledged = Vec::new();
-            for number in 0.. {
+            let (mut acknowledged, mut number) = (Vec::new(), 0);
+            loop {
                 match bucket.set(&number.to_string(), vec![b'x'; 50_000].into()).await {
                     Ok(()) => acknowledged.push(number),
                     Err(full) => return (acknowledged, full),
                 }
+                number += 1;
             }
-            unreachable!("the numbers are many")
         }
     });
     let path = disk.to_owned();
