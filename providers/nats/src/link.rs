@@ -25,7 +25,7 @@ const ATTEMPTS: u64 = 2;
 /// How many servers of a list are given the time to connect, at the start.
 const MOST_TRIED: u32 = 3;
 
-/// The one connection of a provider, which all its calls share. The client makes it anew when it is lost.
+/// The connection of a provider, which all its calls share. The client makes it anew when it is lost.
 ///
 /// While there is none, nothing is handed to the client: it would keep it, and send it long after the caller was told
 /// that it failed.

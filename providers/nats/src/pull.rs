@@ -57,7 +57,11 @@ impl Puller {
     pub(crate) async fn ask(&mut self, count: usize, wait: Option<Duration>) -> Result<()> {
         let receiving = match self.receiving.take() {
             Some(receiving) => receiving,
-            None => self.receive().await?,
+            None => {
+                // What a request of the lost connection still brings is not taken for what this one does.
+                self.inbox = format!("_INBOX.{}", unique());
+                self.receive().await?
+            }
         };
         self.request += 1;
         let arguments = match wait {

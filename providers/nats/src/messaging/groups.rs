@@ -90,14 +90,17 @@ impl Groups {
         let (consumer, group) = (group.consumer.clone(), Arc::new(group));
         // Nothing that was told before is about this one.
         self.news.lock().await.hear(self).await?;
-        let new = Declared { group: group.clone(), made: false, due: true, waiting: 0, trouble: None };
-        let before = self.declared.lock().insert(consumer.clone(), new);
+        let new = || Declared { group: group.clone(), made: false, due: true, waiting: 0, trouble: None };
+        self.declared.lock().entry(consumer.clone()).or_insert_with(new).due = true;
         let made = match self.look().await {
             Ok(()) => self.trouble(&group),
             Err(error) => Err(error),
         };
-        if made.is_err() && before.is_none_or(|before| !before.made) {
-            self.declared.lock().remove(&consumer);
+        if made.is_err() {
+            let mut declared = self.declared.lock();
+            if declared.get(&consumer).is_some_and(|declared| !declared.made) {
+                declared.remove(&consumer);
+            }
         }
         made.map(|()| group)
     }

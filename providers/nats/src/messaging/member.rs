@@ -1,4 +1,7 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use async_nats::{HeaderValue, Message};
 use futures_util::future::join_all;
@@ -154,13 +157,17 @@ impl Member {
     /// All groups get the one in its place, also one that already had it from a client that can read it.
     async fn replace_unreadable(&self) -> Result<()> {
         let Some(found) = self.stream.consumer(&self.group.consumer).await? else { return Ok(()) };
-        let mut from = found.ack_floor.stream_sequence + 1;
+        let (mut from, mut unread) = (found.ack_floor.stream_sequence + 1, None);
         for _ in 0..LOOKED_AT {
             match self.stream.next(from, &self.group.subject).await? {
                 Some(stored) if stored.sequence <= found.delivered.stream_sequence => {
                     from = stored.sequence + 1;
                     if !envelope::is_readable(&stored.headers) {
                         self.replace(stored).await?;
+                        unread.get_or_insert(BATCH);
+                    } else if let Some(left @ 1..) = unread {
+                        unread = Some(left - 1);
+                        self.give_back(&stored).await?;
                     }
                 }
                 _ => break,
@@ -169,12 +176,21 @@ impl Member {
         Ok(())
     }
 
+    /// Gives back what came over the connection after a message that could not be read. Some of it may be with another
+    /// member, who is then not the only one that gets it.
+    async fn give_back(&self, stored: &Stored) -> Result<()> {
+        let (consumer, sequence, time) = (&self.group.consumer, stored.sequence, nanoseconds(stored.time));
+        self.uncounted.add(&format!("{consumer}.{sequence}.{time}")).await;
+        // As the server would have told it; it finds the message by its sequence.
+        let subject = format!("$JS.ACK.{}.{consumer}.1.{sequence}.{sequence}.{time}.0", self.stream.name);
+        self.stream.link.tell(Call { subject, headers: None, payload: "-NAK".into() }).await
+    }
+
     async fn replace(&self, stored: Stored) -> Result<()> {
         let Stored { subject, sequence, time, data, headers, .. } = stored;
         let (mut headers, payload) = envelope::write(envelope::read_anyway(&headers, data));
         // Others may do the same now: the server keeps one.
-        let since = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        headers.insert(ID, HeaderValue::from(format!("{sequence}-{}", since.as_nanos()).as_str()));
+        headers.insert(ID, HeaderValue::from(format!("{sequence}-{}", nanoseconds(time)).as_str()));
         let call = Call { subject, headers: Some(headers), payload };
         self.stream.publish(&call, Lost::SendAgain).await?;
         self.stream.remove(sequence).await?;
@@ -202,6 +218,10 @@ impl Member {
             _room: room,
         })
     }
+}
+
+fn nanoseconds(time: SystemTime) -> u128 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()
 }
 
 /// A delivery with its count. Where that cannot be had, it is better given back than taken for one that came too often.
