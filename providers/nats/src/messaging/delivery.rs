@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use slight_capabilities::{Delivery, Error, Message, Outcome, Result, retry_wait};
 use slight_handover::{Leased, Room};
-use tokio::time::Instant;
+use tokio::{runtime::Handle, time::Instant};
 
 use super::{
     group::{Group, LEASE},
@@ -31,7 +31,9 @@ pub(super) struct NatsDelivery {
     /// When the lease is over, by our clock.
     pub(super) ends: Instant,
     /// The room that it takes up in the subscription.
-    pub(super) _room: Room,
+    pub(super) room: Option<Room>,
+    /// Whether the server's count of this delivery is right, or was written down as wrong.
+    pub(super) is_accounted: bool,
 }
 
 impl NatsDelivery {
@@ -84,9 +86,27 @@ impl Leased for NatsDelivery {
         Instant::now() >= self.ends
     }
 
-    async fn give_back(self) {
+    async fn give_back(mut self) {
+        self.is_accounted = true;
         // Where this fails, the lease ends by itself.
         let _ = self.release().await;
+    }
+
+    fn taken(&mut self) {
+        self.is_accounted = true;
+    }
+}
+
+impl Drop for NatsDelivery {
+    /// Takes note of a delivery whose lease has ended before anybody took it.
+    fn drop(&mut self) {
+        let (false, Ok(runtime)) = (self.is_accounted, Handle::try_current()) else { return };
+        let (uncounted, record, room) = (self.uncounted.clone(), self.record(), self.room.take());
+        runtime.spawn(async move {
+            uncounted.add(&record).await;
+            // It may come to this member again, not before.
+            drop(room);
+        });
     }
 }
 

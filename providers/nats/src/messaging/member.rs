@@ -215,7 +215,8 @@ impl Member {
             message: envelope::read(message.headers.as_ref(), message.payload),
             visibility: self.visibility,
             ends: Instant::now() + self.visibility,
-            _room: room,
+            room: Some(room),
+            is_accounted: false,
         })
     }
 }
