@@ -16,7 +16,7 @@ use crate::{
 const LEASE: Duration = Duration::from_secs(60);
 
 /// The queues of an account whose metadata has this, with that metadata.
-async fn queues(string: &str, name: &str, value: &str) -> Vec<(String, HashMap<String, String>)> {
+pub async fn queues(string: &str, name: &str, value: &str) -> Vec<(String, HashMap<String, String>)> {
     let include = Some(vec![ListQueuesIncludeType::Metadata]);
     let options = QueueServiceClientListQueuesOptions { include, ..Default::default() };
     let pages: Vec<_> =
@@ -26,7 +26,7 @@ async fn queues(string: &str, name: &str, value: &str) -> Vec<(String, HashMap<S
     named.filter(|(_, metadata)| metadata.get(name).map(String::as_str) == Some(value)).collect()
 }
 
-async fn queue_of(string: &str, topic: &QualifiedName) -> String {
+pub async fn queue_of(string: &str, topic: &QualifiedName) -> String {
     let found = queues(string, "topic", &topic.encoded()).await;
     assert_eq!(found.len(), 1);
     found[0].0.clone()

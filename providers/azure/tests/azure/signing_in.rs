@@ -89,13 +89,16 @@ async fn a_signature_is_in_no_error_of_the_network() {
 #[tokio::test]
 async fn a_missing_container_is_named_where_it_is_not_to_be_made() {
     let Some(string) = azurite() else { return };
-    let none = json!({ "location": "not-there", "create": false });
-    let settings = json!({ "connection-string": string, "key-value": none, "blob": none, "messaging": none });
+    let none = |capability: Capability| json!({ "location": format!("no-{capability}"), "create": false });
+    let mut settings = json!({ "connection-string": string });
+    for capability in Capability::ALL {
+        settings[capability.name()] = none(capability);
+    }
     let provider = kind().connect(settings).await.unwrap();
     for capability in Capability::ALL {
         let error = provider.prepare(capability).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
-        assert!(error.message().contains("\"not-there\""), "{error}");
+        assert!(error.message().contains(&format!("\"no-{capability}\"")), "{error}");
         assert_eq!(provider.inspect(capability).await.unwrap_err().message(), error.message());
     }
 }
@@ -118,14 +121,16 @@ async fn inspecting_says_what_would_be_made_and_makes_nothing() {
 }
 
 #[tokio::test]
-async fn a_container_that_goes_away_is_missed() {
+async fn a_container_that_goes_away_and_is_not_to_be_made_is_missed() {
     let Some(string) = azurite() else { return };
     let location = format!("going-{}", raw::part(&string, "BlobEndpoint").len());
-    let settings = json!({ "connection-string": string, "key-value": { "location": location } });
+    let settings = json!({ "connection-string": string, "key-value": { "location": location, "create": false } });
+    let container = raw::blobs(&string).blob_container_client(&location);
+    container.create(None).await.unwrap();
     let provider = kind().connect(settings).await.unwrap();
     provider.prepare(Capability::KeyValue).await.unwrap();
     let bucket = bucket(&*provider).await;
-    raw::blobs(&string).blob_container_client(&location).delete(None).await.unwrap();
+    container.delete(None).await.unwrap();
     for error in [
         bucket.get("key").await.unwrap_err(),
         bucket.set("key", "1".into()).await.unwrap_err(),

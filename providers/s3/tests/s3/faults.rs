@@ -117,6 +117,31 @@ async fn every_refusal_of_a_condition_is_a_conflict() {
 }
 
 #[tokio::test]
+async fn what_another_attempt_cannot_pass_is_no_conflict() {
+    let Some(place) = place() else { return };
+    let (place, faults) = place.behind_faults();
+    let bucket = place.bucket().await;
+    bucket.set("key", "1".into()).await.unwrap();
+    let version = bucket.get("key").await.unwrap().unwrap().version;
+    let cases = [
+        (answer(409, "OperationAborted"), ErrorKind::Unavailable, "try again"),
+        (answer(409, "InvalidBucketState"), ErrorKind::Unavailable, "state"),
+        (answer(403, "AccessDenied"), ErrorKind::Denied, "object lock"),
+        (answer(403, "InvalidObjectState"), ErrorKind::Unavailable, "restore-object"),
+        (answer(400, "KMS.DisabledException"), ErrorKind::Denied, "KMS"),
+    ];
+    for (fault, kind, part) in cases {
+        faults.add(Rule::always(fault).method("PUT").times(2));
+        let swapped = bucket.swap("key", Some(&version), "2".into()).await.unwrap_err();
+        let counted = bucket.increment("key", 1).await.unwrap_err();
+        for error in [swapped, counted] {
+            assert!(error.kind() == kind && error.message().contains(part), "{error}");
+        }
+    }
+    assert_eq!(bucket.increment("key", 1).await.unwrap(), 2);
+}
+
+#[tokio::test]
 async fn a_slow_server_is_a_timeout_in_time() {
     let Some(place) = place() else { return };
     let (place, faults) = place.behind_faults();

@@ -16,6 +16,7 @@ mod encryption;
 mod faults;
 mod listing;
 mod locations;
+mod operators;
 mod reading;
 mod settings;
 mod support;
