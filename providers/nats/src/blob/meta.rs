@@ -66,7 +66,7 @@ impl Meta {
 
 /// What a message under the subject of a description says.
 pub(super) enum Described {
-    Object(Meta),
+    Object(Box<Meta>),
     Deleted,
     /// Nothing that can be understood.
     Damaged,
@@ -76,14 +76,14 @@ impl Described {
     pub(super) fn by(description: &[u8]) -> Self {
         match serde_json::from_slice::<Meta>(description) {
             Ok(meta) if meta.deleted => Self::Deleted,
-            Ok(meta) => Self::Object(meta),
+            Ok(meta) => Self::Object(Box::new(meta)),
             Err(_) => Self::Damaged,
         }
     }
 
     pub(super) fn object(self) -> Option<Meta> {
         match self {
-            Self::Object(meta) => Some(meta),
+            Self::Object(meta) => Some(*meta),
             Self::Deleted | Self::Damaged => None,
         }
     }
