@@ -22,6 +22,8 @@ const SIZE: Format = Format {
 };
 const DURATION: Format =
     Format { expected: r#"a duration such as "500ms", "30s" or "2m""#, check: |text| parse_duration(text).map(drop) };
+const DELAY: Format =
+    Format { expected: r#"a duration such as "2s", "500ms" or "0s""#, check: |text| parse_delay(text).map(drop) };
 const ADDRESS: Format = Format {
     expected: r#"an address and a port such as "127.0.0.1:3000", "0.0.0.0:3000" or "localhost:3000""#,
     check: |text| address::parse(text).map(drop),
@@ -36,6 +38,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Format> {
     match name {
         "size" => Some(&SIZE),
         "duration" => Some(&DURATION),
+        "delay" => Some(&DELAY),
         "socket-address" => Some(&ADDRESS),
         "origin" => Some(&ORIGIN),
         _ => None,
@@ -64,16 +67,19 @@ const LONGEST_DURATION: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 const TOO_LONG: &str = "it must be at most a year (366 days)";
 
 fn parse_duration(text: &str) -> Result<Duration, &'static str> {
+    match parse_delay(text)? {
+        Duration::ZERO => Err("it must be more than zero"),
+        duration => Ok(duration),
+    }
+}
+
+fn parse_delay(text: &str) -> Result<Duration, &'static str> {
     let duration = humantime::parse_duration(text).map_err(|error| match error {
         humantime::DurationError::UnknownUnit { unit, .. } if unit.is_empty() => "it needs a unit",
         humantime::DurationError::NumberOverflow => TOO_LONG,
         _ => "",
     })?;
-    match duration {
-        Duration::ZERO => Err("it must be more than zero"),
-        duration if duration > LONGEST_DURATION => Err(TOO_LONG),
-        duration => Ok(duration),
-    }
+    if duration > LONGEST_DURATION { Err(TOO_LONG) } else { Ok(duration) }
 }
 
 /// A field that is an address to listen at.
@@ -164,5 +170,21 @@ pub(crate) mod duration {
 
     pub fn schema(_: &mut schemars::SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "format": "duration", "pattern": "[1-9]" })
+    }
+}
+
+/// A field that is a duration of at most a year, which may be zero: a string with a unit.
+pub(crate) mod delay {
+    use super::{Deserialize, Deserializer, Duration, Schema, json_schema, parse_delay};
+    use serde::de::Error as _;
+
+    pub use super::duration::serialize;
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        parse_delay(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+
+    pub fn schema(_: &mut schemars::SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "delay" })
     }
 }

@@ -16,6 +16,7 @@ mod epochs;
 mod failure;
 mod guard;
 mod held;
+mod hop_by_hop;
 mod host;
 mod instances;
 mod interfaces;
@@ -32,10 +33,13 @@ mod triggers;
 
 pub use app::{App, Import, LoadError, Trigger};
 pub use engine::CodeCache;
-pub use host::{Host, HostError, Settings};
+pub use host::{Host, HostError, HttpSettings, Settings, Stop};
 pub use interfaces::{SERVED, ServedPackage, Service};
 pub use limits::Limits;
 pub use outbound::OutboundPolicy;
 pub use services::{Backend, Services};
 pub use state::{Environment, MountedDirectory};
-pub use triggers::{http::Reuse, messages::Subscription};
+pub use triggers::{
+    http::{Listen, Reuse, socket},
+    messages::Subscription,
+};

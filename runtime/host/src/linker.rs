@@ -9,6 +9,7 @@ use crate::{
     App, LoadError, Services,
     bindings::wasi,
     key_value::{link_get, link_pairs},
+    outbound::link_sending,
     state::State,
 };
 
@@ -57,6 +58,7 @@ fn linker(app: &App, services: &Services) -> Result<Linker<State>> {
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;
         wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     }
+    link_sending(&mut linker, app.engine.get_concurrency_support())?;
     add_capabilities(&mut linker)?;
     link_get(&mut linker, services)?;
     link_pairs(&mut linker, &app.engine, &app.component)?;

@@ -1,16 +1,9 @@
-use std::{
-    collections::BTreeMap,
-    io::{self, ErrorKind},
-    net::SocketAddr,
-    process::ExitCode,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, io::ErrorKind, process::ExitCode, sync::Arc};
 
 use anyhow::Result;
 use slight_capabilities::{Capability, Provider, ProviderKind, Readiness};
 use slight_config::Config;
 use slight_runtime::{App, CodeCache, HostError, Trigger};
-use tokio::net::TcpSocket;
 
 use crate::{
     args::{self, LogFormat},
@@ -43,7 +36,7 @@ pub async fn check(args: args::App, format: LogFormat) -> Result<ExitCode> {
         report.problems.extend(problem);
     }
     if app.has(Trigger::Http) {
-        report.address(config.http.listen, format);
+        report.address(&config.http, format);
     }
     report.problems.iter().for_each(|problem| complain(format, problem));
     imports::denials(&app, &config).iter().chain(&uncalled(&app)).for_each(|denial| warn(format, denial));
@@ -111,8 +104,10 @@ impl Report {
     }
 
     /// One that is in use may be that of the copy which is to be replaced.
-    fn address(&mut self, address: SocketAddr, format: LogFormat) {
-        let Err(reason) = bind(address) else { return };
+    fn address(&mut self, http: &slight_config::Http, format: LogFormat) {
+        // As a start would, for no longer than it takes, and without a client noticing.
+        let address = http.listen;
+        let Err(reason) = slight_runtime::socket(address, http.reuse_port) else { return };
         let in_use = reason.kind() == ErrorKind::AddrInUse;
         let refusal = HostError::Listen { address, reason };
         if in_use {
@@ -121,13 +116,6 @@ impl Report {
             self.problems.push(refusal.into());
         }
     }
-}
-
-/// Takes an address as a start would, for no longer than it takes, and without a client noticing.
-fn bind(address: SocketAddr) -> io::Result<()> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    socket.set_reuseaddr(!cfg!(windows))?;
-    socket.bind(address)
 }
 
 const NO_ANSWER: &str = "does not answer";

@@ -6,6 +6,7 @@ mod builtin;
 mod check;
 mod databases;
 mod imports;
+mod inherited;
 mod logs;
 mod open_files;
 mod output;
@@ -22,12 +23,15 @@ use anyhow::Context;
 use clap::Parser;
 
 use args::{Args, Command, ConfigCommand};
+use inherited::Inherited;
 
 fn main() -> ExitCode {
+    // Before there is another thread: it takes variables out of the environment.
+    let inherited = Inherited::take();
     let args = Args::parse();
     let format = args.log_format;
     let ended = logs::start(format).context("cannot start the log").and_then(|()| match args.command {
-        Command::Run(run) => within_runtime(run::run(run)),
+        Command::Run(run) => within_runtime(run::run(run, inherited)),
         Command::Check(check) => within_runtime(check::check(check, format)),
         Command::Config(ConfigCommand::Schema) => print_schema(),
     });

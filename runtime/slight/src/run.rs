@@ -3,13 +3,16 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::{Result, bail};
 use slight_runtime::{App, CodeCache, Host, Settings, Trigger};
 
-use crate::{announcement::announcement, args, builtin, open_files, providers::Providers, settings, signals};
+use crate::{
+    announcement::announcement, args, builtin, inherited::Inherited, open_files, providers::Providers, settings,
+    signals,
+};
 
 /// How long providers may take at the very end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// `slight run`
-pub async fn run(args: args::App) -> Result<ExitCode> {
+pub async fn run(args: args::App, inherited: Inherited) -> Result<ExitCode> {
     let kinds = builtin::kinds();
     let config = settings::load(&args, &kinds)?;
     let mut limits = settings::limits(&config);
@@ -30,8 +33,7 @@ pub async fn run(args: args::App) -> Result<ExitCode> {
             services,
             limits,
             environment: settings::environment(&config, &args),
-            listen: config.http.listen,
-            reuse: settings::reuse(&config),
+            http: settings::http(&config, inherited.into_listener()?),
             subscriptions: settings::subscriptions(&config),
         },
     )?;
@@ -48,8 +50,7 @@ pub async fn run(args: args::App) -> Result<ExitCode> {
     if let Some(address) = host.address() {
         tracing::info!("serving HTTP on http://{address}/");
     }
-    // A child, since the host cancels what it is given when it ends by itself.
-    let ended = host.run(stop.token.child_token()).await?;
+    let ended = host.run(stop.tokens.clone()).await?;
     // What was leased and not begun is another's at once.
     let _ = tokio::time::timeout(LAST_WORDS, slight_handover::given_back()).await;
     if serves {

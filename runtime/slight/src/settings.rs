@@ -1,11 +1,13 @@
 //! From the configuration to what the runtime takes.
 
-use std::path::Path;
+use std::{net::TcpListener, path::Path};
 
 use anyhow::{Result, anyhow};
 use slight_capabilities::{ProviderKind, Secret};
 use slight_config::Config;
-use slight_runtime::{Environment, Limits, MountedDirectory, OutboundPolicy, Reuse, Subscription};
+use slight_runtime::{
+    Environment, HttpSettings, Limits, Listen, MountedDirectory, OutboundPolicy, Reuse, Subscription,
+};
 
 use crate::{args, databases, subscribe::subscription};
 
@@ -83,10 +85,20 @@ pub fn subscriptions(config: &Config) -> Vec<Subscription> {
         .collect()
 }
 
-/// How long an instance serves HTTP requests.
-pub fn reuse(config: &Config) -> Reuse {
-    let reuse = &config.http.reuse;
-    Reuse { requests: size(reuse.requests.into()), at_a_time: size(reuse.at_a_time.into()) }
+/// How HTTP is served; on the socket that was inherited, if there is one.
+pub fn http(config: &Config, inherited: Option<TcpListener>) -> HttpSettings {
+    let http = &config.http;
+    let listen = match inherited {
+        Some(listener) => Listen::Inherited(listener),
+        None => Listen::Address { address: http.listen, reuse_port: http.reuse_port },
+    };
+    let (requests, at_a_time) = (size(http.reuse.requests.into()), size(http.reuse.at_a_time.into()));
+    HttpSettings {
+        listen,
+        reuse: Reuse { requests, at_a_time },
+        idle_timeout: http.idle_timeout,
+        shutdown_delay: http.shutdown_delay,
+    }
 }
 
 /// The arguments as a program expects them: its own name first.

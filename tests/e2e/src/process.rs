@@ -121,9 +121,9 @@ impl Running {
         self.exited().is_none()
     }
 
-    /// Asks it to terminate, and waits until it has.
+    /// Asks it to end, as Ctrl-C does, so that nothing is delayed, and waits until it has.
     pub async fn stop(self) -> Ended {
-        self.signal("TERM");
+        self.signal("INT");
         self.end().await
     }
 
