@@ -122,3 +122,17 @@ fn a_memory_has_a_page_at_least() {
     }
     assert_eq!(good("limits.memory = '64KiB'").limits.memory, 65536);
 }
+
+#[test]
+fn a_delay_may_be_none_and_an_idle_connection_has_its_time() {
+    let http = good("").http;
+    assert_eq!((http.reuse_port, http.idle_timeout.as_secs(), http.shutdown_delay.as_secs()), (false, 60, 2));
+    let http = good("http = { reuse-port = true, idle-timeout = '1m 30s', shutdown-delay = '0s' }").http;
+    assert_eq!((http.reuse_port, http.idle_timeout.as_secs(), http.shutdown_delay.as_secs()), (true, 90, 0));
+    let mistake = mistake("http.idle-timeout = '0s'");
+    assert!(mistake.contains("it must be more than zero"), "{mistake}");
+    for written in ["'-1s'", "'2'", "2", "'500y'"] {
+        let text = format!("http.shutdown-delay = {written}");
+        assert!(self::mistake(&text).contains(r#"a duration such as "2s", "500ms" or "0s""#), "{text}");
+    }
+}

@@ -95,9 +95,15 @@ impl Framing {
             return Ok(bytes.len());
         };
         let (line, _) = bytes.split_at(end);
-        self.line.extend(line);
         let fault = if self.state == State::Head { Ambiguous::Head(offset + end) } else { Ambiguous::Body };
-        let next = self.line.text().and_then(|line| next(self.state, &mut self.head, line, self.line.is_whole()));
+        let (state, head) = (self.state, &mut self.head);
+        let next = if self.line.length == 0 {
+            // All of it is here, as mostly.
+            line.strip_suffix(b"\r").and_then(|line| next(state, head, line, end <= Line::LONGEST))
+        } else {
+            self.line.extend(line);
+            self.line.text().and_then(|line| next(state, head, line, self.line.is_whole()))
+        };
         self.state = next.ok_or(fault)?;
         self.line.clear();
         Ok(end + 1)
@@ -129,21 +135,21 @@ impl Head {
     fn field(&mut self, field: &[u8], is_whole: bool) -> Option<()> {
         let colon = field.iter().position(|byte| *byte == b':').unwrap_or(field.len());
         let (name, value) = field.split_at(colon);
-        if name.eq_ignore_ascii_case(b"content-length") && is_whole {
-            let length = length(value.get(1..)?)?;
-            if self.length.replace(length).is_some_and(|other| other != length) {
-                return None;
-            }
-        } else if name.eq_ignore_ascii_case(b"transfer-encoding") && is_whole {
-            let last = value.get(1..)?.rsplit(|byte| *byte == b',').next()?;
-            self.chunked = Some(last.trim_ascii().eq_ignore_ascii_case(b"chunked"));
-        } else if !is_whole && (name.len() == b"content-length".len() || name.len() == b"transfer-encoding".len()) {
-            // Neither needs such a line.
-            let is_framing =
-                name.eq_ignore_ascii_case(b"content-length") || name.eq_ignore_ascii_case(b"transfer-encoding");
-            return (!is_framing).then_some(());
+        let (is_length, is_coding) =
+            (name.eq_ignore_ascii_case(b"content-length"), name.eq_ignore_ascii_case(b"transfer-encoding"));
+        if !is_length && !is_coding {
+            return Some(());
         }
-        Some(())
+        // Neither needs a line that is longer than what is kept.
+        let value = value.get(1..).filter(|_| is_whole)?;
+        if is_length {
+            let length = length(value)?;
+            self.length.replace(length).is_none_or(|other| other == length).then_some(())
+        } else {
+            let last = value.rsplit(|byte| *byte == b',').next()?;
+            self.chunked = Some(last.trim_ascii().eq_ignore_ascii_case(b"chunked"));
+            Some(())
+        }
     }
 
     /// How the body that follows is framed (RFC 9112, section 6.3).
