@@ -239,7 +239,8 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
         let length =
             head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
         let is_chunked = head.contains("transfer-encoding: chunked");
-        if if is_chunked { body.ends_with("0\r\n\r\n") } else { body.len() >= length } {
+        let is_whole = if is_chunked { body.ends_with("0\r\n\r\n") } else { body.len() >= length };
+        if is_whole {
             return Some(received);
         }
     }
