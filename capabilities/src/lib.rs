@@ -40,7 +40,7 @@ pub use names::{
 };
 pub use page::{Cursor, Page};
 pub use provider::{Capability, Connected, Provider, ProviderKind, Readiness, settings_schema};
-pub use routes::{Access, Route, Routes};
+pub use routes::{Access, Route, Routes, canonical};
 pub use secret::Secret;
 
 /// The largest value that every key-value provider takes on a server with default settings, in bytes (512 KiB).

@@ -38,7 +38,7 @@ mod subscriptions;
 mod table;
 mod values;
 
-pub use component::Component;
+pub use component::{Component, Trigger};
 pub use config::{Config, Http, Reuse};
 pub use files::Directory;
 pub use format::listen_address;

@@ -16,15 +16,21 @@ mod signals;
 mod subscribe;
 mod table;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use anyhow::Context;
 use clap::Parser;
 
-use args::{Args, Command, ConfigCommand};
+use args::{Args, Command, ConfigCommand, LogFormat};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(text) => return say_and_end(&text),
+    };
     let format = args.log_format;
     let ended = logs::start(format).context("cannot start the log").and_then(|()| match args.command {
         Command::Run(run) => within_runtime(run::run(run)),
@@ -37,6 +43,19 @@ fn main() -> ExitCode {
     });
     logs::flush();
     code
+}
+
+/// What the command line asks for instead of a command, such as the version, or what is wrong with it. clap's own way takes
+/// no notice of an output that is full.
+fn say_and_end(text: &clap::Error) -> ExitCode {
+    let code = ExitCode::from(u8::try_from(text.exit_code()).unwrap_or(2));
+    match output::done(text.print().and_then(|()| io::stdout().flush())) {
+        Err(error) if !text.use_stderr() => {
+            output::complain(LogFormat::Text, &error);
+            ExitCode::FAILURE
+        }
+        _ => code,
+    }
 }
 
 fn within_runtime(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {

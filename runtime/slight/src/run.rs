@@ -14,7 +14,8 @@ pub async fn run(args: args::App) -> Result<ExitCode> {
     let config = settings::load(&args, &kinds)?;
     let mut limits = settings::limits(&config);
     open_files::make_room(&mut limits);
-    let app = App::load(&args.component, &limits, &CodeCache::User)?;
+    let mut app = App::load(&args.component, &limits, &CodeCache::User)?;
+    settings::choose_triggers(&mut app, &config, &args);
     app.check()?;
     check_subscriptions(&app, &config)?;
 
@@ -44,6 +45,9 @@ pub async fn run(args: args::App) -> Result<ExitCode> {
     })?;
     if serves {
         tracing::info!("{}", announcement(&app, &config));
+        for spare in app.spare_triggers() {
+            tracing::info!("{} {}", app.path(), not_run(spare));
+        }
     }
     if let Some(address) = host.address() {
         tracing::info!("serving HTTP on http://{address}/");
@@ -65,14 +69,29 @@ pub fn uncalled(app: &App) -> Option<String> {
         .then(|| format!("{} exports {}, which nothing here calls", app.path(), exports.join(", ")))
 }
 
-/// A handler that nothing is delivered to is a mistake, and so is a subscription without a handler.
+/// What a component has beside what it runs on, and how that would run.
+pub fn not_run(trigger: Trigger) -> String {
+    let name = trigger.name();
+    match trigger {
+        Trigger::Command => {
+            format!("has a command as well, which does not run beside handlers; --trigger {name} runs it")
+        }
+        Trigger::Http | Trigger::Messages => {
+            format!("has a handler for {name} as well, which was not chosen; --trigger {name} runs it")
+        }
+    }
+}
+
+/// A handler that nothing is delivered to is a mistake, and so is a subscription without a handler, unless it was not
+/// chosen: another copy, with the same file, may run it.
 pub fn check_subscriptions(app: &App, config: &slight_config::Config) -> Result<()> {
     let path = app.path();
     match (app.has(Trigger::Messages), config.subscriptions.is_empty()) {
         (true, true) => bail!(
             "{path} handles messages, but no topic is subscribed to; add [[messaging.subscriptions]] to the \
-             configuration, or give --subscribe TOPIC when there is none"
+             configuration, or give --subscribe TOPIC when there is none; or choose what else it runs on with --trigger"
         ),
+        (false, false) if app.spare_triggers().any(|trigger| trigger == Trigger::Messages) => Ok(()),
         (false, false) => bail!(
             "there are subscriptions, but {path} does not export wasi:messaging/incoming-handler@0.2.0-draft; remove \
              them, or run the component that handles the messages"

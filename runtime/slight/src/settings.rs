@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 use slight_capabilities::{ProviderKind, Secret};
 use slight_config::Config;
-use slight_runtime::{Environment, Limits, MountedDirectory, OutboundPolicy, Reuse, Subscription};
+use slight_runtime::{App, Environment, Limits, MountedDirectory, OutboundPolicy, Reuse, Subscription, Trigger};
 
 use crate::{args, databases, subscribe::subscription};
 
@@ -21,6 +21,25 @@ pub fn load(args: &args::App, kinds: &[ProviderKind]) -> Result<Config> {
         config.subscriptions.push(subscription(&args.subscribe)?);
     }
     Ok(config)
+}
+
+/// Chooses what the component runs on; what the command line says holds in place of the file.
+pub fn choose_triggers(app: &mut App, config: &Config, args: &args::App) {
+    let named: Vec<Trigger> = match args.trigger.is_empty() {
+        true => config.component.triggers.iter().map(|trigger| trigger_of(*trigger)).collect(),
+        false => args.trigger.iter().map(|trigger| (*trigger).into()).collect(),
+    };
+    if !named.is_empty() {
+        app.choose(&named);
+    }
+}
+
+fn trigger_of(named: slight_config::Trigger) -> Trigger {
+    match named {
+        slight_config::Trigger::Command => Trigger::Command,
+        slight_config::Trigger::Http => Trigger::Http,
+        slight_config::Trigger::Messaging => Trigger::Messages,
+    }
 }
 
 /// The limits, in the runtime's units.
