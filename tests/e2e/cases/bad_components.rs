@@ -11,7 +11,7 @@ fn run_file(content: impl AsRef<[u8]>) -> Invocation {
 /// What both `slight run` and `slight check` say of a file with this content, whatever the latter prints before.
 async fn refused_by_both(content: Vec<u8>) -> String {
     let error = run_file(&content).refusal().await;
-    let checked = slight(["check", "app.wasm"]).file("app.wasm", &content).end().await;
+    let checked = slight(["check", "app.wasm"]).file("app.wasm", &content).env("SLIGHT_LOG", "warn").end().await;
     assert_eq!((checked.code, checked.stderr.trim_end()), (Some(1), error.as_str()));
     error
 }

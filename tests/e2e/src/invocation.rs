@@ -136,7 +136,9 @@ impl Invocation {
 
     /// Runs it to its end, which must be a refusal: exit code 1, nothing on the standard output, and one paragraph on
     /// the standard error, which is returned.
-    pub async fn refusal(self) -> String {
+    pub async fn refusal(mut self) -> String {
+        // Without what is only told, such as that a component takes long to compile; unless the test says otherwise.
+        self.env.insert(0, ("SLIGHT_LOG".into(), "warn".into()));
         let ended = self.end().await;
         assert_eq!(ended.code, Some(1), "{ended:?}");
         assert_eq!(ended.stdout, "", "{ended:?}");
