@@ -3,7 +3,7 @@ use std::{net::SocketAddr, time::Duration};
 use schemars::{Schema, json_schema};
 use serde::{Deserialize, Deserializer, Serializer};
 
-use crate::outbound::Origin;
+use crate::{limits::TotalMemory, outbound::Origin};
 
 /// What a string has to look like beyond being a string: the `format` of a JSON schema.
 ///
@@ -20,6 +20,10 @@ const SIZE: Format = Format {
     expected: r#"a size such as "64KB", "256MiB" or a number of bytes"#,
     check: |text| parse_size(text).map(drop),
 };
+const TOTAL: Format = Format {
+    expected: r#"a part of the memory that there is such as "75%", or a size such as "2GiB""#,
+    check: |text| parse_total(text).map(drop),
+};
 const DURATION: Format =
     Format { expected: r#"a duration such as "500ms", "30s" or "2m""#, check: |text| parse_duration(text).map(drop) };
 const ADDRESS: Format = Format {
@@ -35,6 +39,7 @@ const ORIGIN: Format = Format {
 pub(crate) fn find(name: &str) -> Option<&'static Format> {
     match name {
         "size" => Some(&SIZE),
+        "total-memory" => Some(&TOTAL),
         "duration" => Some(&DURATION),
         "socket-address" => Some(&ADDRESS),
         "origin" => Some(&ORIGIN),
@@ -56,6 +61,14 @@ pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
 pub(crate) fn parse_size(text: &str) -> Result<u64, &'static str> {
     let size: bytesize::ByteSize = text.trim().parse().map_err(|_| "")?;
     if size.as_u64() == 0 { Err("it must be more than zero") } else { Ok(size.as_u64()) }
+}
+
+fn parse_total(text: &str) -> Result<TotalMemory, &'static str> {
+    let Some(percent) = text.trim().strip_suffix('%') else { return parse_size(text).map(TotalMemory::Bytes) };
+    match percent.trim().parse() {
+        Ok(percent @ 1..=100) => Ok(TotalMemory::Percent(percent)),
+        _ => Err("the part must be 1% to 100%"),
+    }
 }
 
 /// A year, however it is written: "1y", "12months" and "366days" all fit. No clock overflows when it is added to now.
@@ -146,6 +159,37 @@ pub(crate) mod size {
     /// Editors know `pattern` and `minimum`: the text of a size that is more than zero has a digit other than zero.
     pub fn schema(_: &mut schemars::SchemaGenerator) -> Schema {
         json_schema!({ "type": ["string", "integer"], "format": "size", "minimum": 1, "pattern": "[1-9]" })
+    }
+}
+
+/// A field that is the memory of the process: a size, or a part of what there is.
+pub(crate) mod total {
+    use super::{Deserialize, Deserializer, Schema, Serializer, TotalMemory, json_schema, parse_total, size};
+    use serde::de::Error as _;
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Bytes(u64),
+        Text(String),
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TotalMemory, D::Error> {
+        match Written::deserialize(deserializer)? {
+            Written::Bytes(bytes) => Ok(TotalMemory::Bytes(bytes)),
+            Written::Text(text) => parse_total(&text).map_err(D::Error::custom),
+        }
+    }
+
+    pub fn serialize<S: Serializer>(total: &TotalMemory, serializer: S) -> Result<S::Ok, S::Error> {
+        match total {
+            TotalMemory::Percent(percent) => serializer.collect_str(&format_args!("{percent}%")),
+            TotalMemory::Bytes(bytes) => size::serialize(bytes, serializer),
+        }
+    }
+
+    pub fn schema(_: &mut schemars::SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "integer"], "format": "total-memory", "minimum": 1, "pattern": "[1-9]" })
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use wasmparser::{Parser, Payload};
-use wasmtime::component::Component;
+use wasmtime::{Cache, component::Component};
 
 use crate::{
     CodeCache, Limits, LoadError, Trigger,
@@ -39,6 +39,20 @@ pub(crate) fn compile(
     cache: &CodeCache,
 ) -> Result<(Clocked, Component), LoadError> {
     let _done = say_if_slow(path.to_owned());
+    let kept = cache.open();
+    let compiled = compile_for_either(bytes, path, limits, kept.as_ref());
+    if kept.is_some() {
+        cache.tighten();
+    }
+    compiled
+}
+
+fn compile_for_either(
+    bytes: &[u8],
+    path: &str,
+    limits: &Limits,
+    cache: Option<&Cache>,
+) -> Result<(Clocked, Component), LoadError> {
     let without = || compile_for(Tasks::Without, bytes, path, limits, cache);
     match (!needs_tasks(bytes)).then(without) {
         // It may use tasks without a name for them; what else is wrong with it is wrong once more.
@@ -65,7 +79,7 @@ fn compile_for(
     bytes: &[u8],
     path: &str,
     limits: &Limits,
-    cache: &CodeCache,
+    cache: Option<&Cache>,
 ) -> Result<(Clocked, Component), LoadError> {
     let pooled = engine(limits, cache, tasks)?;
     if let Ok(component) = Component::from_binary(&pooled.0, bytes) {
@@ -109,13 +123,19 @@ fn is_of_tasks(name: &str) -> bool {
 
 /// A component that begins with more memory than it may have fails at every start of an instance: better at the first.
 fn check_memory(component: &Component, limits: &Limits, path: &str) -> Result<(), LoadError> {
-    const PAGE: u64 = 64 * 1024;
-    let pages = component.resources_required().and_then(|resources| resources.max_initial_memory_size).unwrap_or(0);
-    let needed = pages.saturating_mul(PAGE);
-    if needed > limits.memory as u64 {
-        return Err(LoadError::MemoryTooSmall { path: path.to_owned(), needed, allowed: limits.memory });
+    let needed = initial_memory(component);
+    if needed > limits.memory {
+        let (path, needed) = (path.to_owned(), needed as u64);
+        return Err(LoadError::MemoryTooSmall { path, needed, allowed: limits.memory });
     }
     Ok(())
+}
+
+/// The largest memory that an instance begins with, in bytes.
+pub(crate) fn initial_memory(component: &Component) -> usize {
+    const PAGE: u64 = 64 * 1024;
+    let pages = component.resources_required().and_then(|resources| resources.max_initial_memory_size).unwrap_or(0);
+    usize::try_from(pages.saturating_mul(PAGE)).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     App, Environment, Limits, LoadError, Services, Trigger,
+    compile::initial_memory,
     failure::describe,
     instances::Instances,
     linker::link,
@@ -76,7 +77,8 @@ impl Host {
     /// When an import or export does not fit, which [`App::check`] says before, or the address is taken.
     pub fn new(app: &App, settings: Settings) -> Result<Self, HostError> {
         let pre = link(app, &settings.services)?;
-        let shared = Arc::new(Shared::new(settings.services, settings.limits, settings.environment));
+        let initial = initial_memory(&app.component);
+        let shared = Arc::new(Shared::new(settings.services, settings.limits, settings.environment, initial));
         let instances = Arc::new(Instances::new(pre, shared, app.epochs.clone()));
         let http = match app.has(Trigger::Http) {
             true => Some(http(&instances, settings.listen, settings.reuse)?),

@@ -10,6 +10,7 @@ use crate::{
     bindings::wasi,
     key_value::{link_get, link_pairs},
     state::State,
+    wasi::link_bounded,
 };
 
 /// Links a component with the host.
@@ -57,6 +58,7 @@ fn linker(app: &App, services: &Services) -> Result<Linker<State>> {
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;
         wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     }
+    link_bounded(&mut linker, app.engine.get_concurrency_support())?;
     add_capabilities(&mut linker)?;
     link_get(&mut linker, services)?;
     link_pairs(&mut linker, &app.engine, &app.component)?;

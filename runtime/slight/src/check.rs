@@ -15,6 +15,7 @@ use tokio::net::TcpSocket;
 use crate::{
     args::{self, LogFormat},
     builtin, imports,
+    memory::Memory,
     output::{complain, print, warn},
     providers,
     run::{check_subscriptions, uncalled},
@@ -38,6 +39,8 @@ pub async fn check(args: args::App, format: LogFormat) -> Result<ExitCode> {
     report.text.push_str(&table(["import", "route", "provider", "with"], &imports));
     report.triggers(&app, &config);
     report.providers(capabilities, &config, &kinds).await;
+    let memory = Memory::of(config.limits.total_memory).described;
+    report.text.push_str(&table(["limit", "is"], &[["total-memory".to_owned(), memory]]));
     print(&report.text)?;
     for problem in [app.check().err().map(anyhow::Error::from), check_subscriptions(&app, &config).err()] {
         report.problems.extend(problem);

@@ -7,6 +7,7 @@ mod check;
 mod databases;
 mod imports;
 mod logs;
+mod memory;
 mod open_files;
 mod output;
 mod providers;
@@ -22,6 +23,10 @@ use anyhow::Context;
 use clap::Parser;
 
 use args::{Args, Command, ConfigCommand};
+
+/// After so many tasks a thread looks for what sockets and timers have to say. A task may be a guest that runs for a
+/// millisecond, or passes as much to the host as it may: tokio's own 61 of these would be what each client waits for.
+const EVENT_INTERVAL: u32 = 4;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -40,7 +45,9 @@ fn main() -> ExitCode {
 }
 
 fn within_runtime(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.enable_all().event_interval(EVENT_INTERVAL).build()?;
+    memory::give_back_what_is_free();
     let ended = runtime.block_on(command);
     // What is still blocked in a system call, such as a read of the terminal, must not hold up the end.
     runtime.shutdown_background();

@@ -3,7 +3,9 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::{Result, bail};
 use slight_runtime::{App, CodeCache, Host, Settings, Trigger};
 
-use crate::{announcement::announcement, args, builtin, open_files, providers::Providers, settings, signals};
+use crate::{
+    announcement::announcement, args, builtin, memory::Memory, open_files, providers::Providers, settings, signals,
+};
 
 /// How long providers may take at the very end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -44,6 +46,7 @@ pub async fn run(args: args::App) -> Result<ExitCode> {
     })?;
     if serves {
         tracing::info!("{}", announcement(&app, &config));
+        tracing::info!("memory: {} (limits.total-memory)", Memory::of(config.limits.total_memory).described);
     }
     if let Some(address) = host.address() {
         tracing::info!("serving HTTP on http://{address}/");

@@ -7,7 +7,7 @@ use slight_capabilities::{ProviderKind, Secret};
 use slight_config::Config;
 use slight_runtime::{Environment, Limits, MountedDirectory, OutboundPolicy, Reuse, Subscription};
 
-use crate::{args, databases, subscribe::subscription};
+use crate::{args, databases, memory::Memory, subscribe::subscription};
 
 /// Reads the configuration, or takes the one that holds without a file; what the command line says holds in place of it.
 pub fn load(args: &args::App, kinds: &[ProviderKind]) -> Result<Config> {
@@ -28,6 +28,7 @@ pub fn limits(config: &Config) -> Limits {
     let limits = &config.limits;
     Limits {
         memory: size(limits.memory),
+        total_memory: Memory::of(limits.total_memory).total,
         timeout: limits.timeout,
         backend_timeout: limits.backend_timeout,
         connections: size(limits.connections.into()),
@@ -38,6 +39,8 @@ pub fn limits(config: &Config) -> Limits {
         message: size(limits.message),
         body: limits.body,
         returned: size(limits.returned),
+        passed: size(limits.passed),
+        log_lines: limits.log_lines,
         spool: limits.spool,
         handles: size(limits.handles.into()),
     }

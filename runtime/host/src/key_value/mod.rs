@@ -21,6 +21,7 @@ use crate::{
     bindings::wasi::{keyvalue0_2_0_draft as bindings_draft, keyvalue0_2_0_draft2 as bindings_draft2},
     guard::Call,
     services::{check_access, find_route},
+    slices::{Slices, check_each},
     state::{Shared, State},
 };
 
@@ -174,10 +175,10 @@ impl State {
     ) -> wasmtime::Result<Result<Vec<(String, Option<Vec<u8>>)>>> {
         let bucket = self.table.get(&bucket)?;
         Ok(async {
-            keys.iter().try_for_each(|key| check_key("key", key))?;
-            let mut values = Vec::with_capacity(keys.len());
-            let mut size = 0;
+            check_each(&keys, |key| check_key("key", key)).await?;
+            let (mut values, mut size, mut slices) = (Vec::with_capacity(keys.len()), 0, Slices::begin());
             for keys in keys.chunks(KEYS_AT_A_TIME) {
+                slices.pause().await;
                 let some = self.shared.guarded(bucket.call("key-value get-many"), bucket.bucket.get_many(keys)).await?;
                 size += some.iter().flatten().map(Bytes::len).sum::<usize>();
                 self.shared.check_returned(size)?;
@@ -196,12 +197,15 @@ impl State {
         let bucket = self.table.get(&bucket)?;
         Ok(async {
             self.shared.check_write(bucket)?;
-            for (key, value) in &entries {
+            check_each(&entries, |(key, value)| {
                 check_key("key", key)?;
-                self.shared.check_value(key, value)?;
-            }
+                self.shared.check_value(key, value)
+            })
+            .await?;
             let mut entries = entries.into_iter().map(|(key, value)| (key, value.into())).peekable();
+            let mut slices = Slices::begin();
             while entries.peek().is_some() {
+                slices.pause().await;
                 let some = entries.by_ref().take(ENTRIES_AT_A_TIME).collect();
                 self.shared.guarded(bucket.call("key-value set-many"), bucket.bucket.set_many(some)).await?;
             }
@@ -214,8 +218,10 @@ impl State {
         let bucket = self.table.get(&bucket)?;
         Ok(async {
             self.shared.check_write(bucket)?;
-            keys.iter().try_for_each(|key| check_key("key", key))?;
+            check_each(&keys, |key| check_key("key", key)).await?;
+            let mut slices = Slices::begin();
             for keys in keys.chunks(ENTRIES_AT_A_TIME) {
+                slices.pause().await;
                 self.shared.guarded(bucket.call("key-value delete-many"), bucket.bucket.delete_many(keys)).await?;
             }
             Ok(())

@@ -209,6 +209,7 @@ impl HttpServer {
         let why = match overloaded {
             Overloaded::Full => "limits.concurrency and limits.queue are used up",
             Overloaded::Late => "limits.concurrency is used up, and its wait in the queue took all of limits.timeout",
+            Overloaded::NoMemory => "limits.total-memory is used up",
         };
         once_a_second(why, |unsaid| tracing::warn!("{request} was answered with 503: {why}{unsaid}"));
         answer::overloaded()
