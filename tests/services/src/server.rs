@@ -92,6 +92,22 @@ impl Server {
         }
     }
 
+    /// Stops it in the middle (SIGSTOP): it takes connections and calls, and answers none.
+    pub fn pause(&mut self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on after a [`pause`](Self::pause).
+    pub fn resume(&mut self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&mut self, signal: &str) {
+        if let Some(running) = &mut self.running {
+            running.signal(signal);
+        }
+    }
+
     fn end(&mut self, signal: &str) {
         if let Some(running) = self.running.take() {
             running.end(signal);
