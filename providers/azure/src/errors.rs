@@ -41,16 +41,31 @@ impl Failure {
         }
     }
 
-    /// True when what was named in the container or queue is not there, as opposed to the container.
+    /// True when the blob is not there, as opposed to its container. A header tells the code where there is no body.
     pub(crate) fn is_missing(&self) -> bool {
-        // Without a body, as for HEAD, a code may be missing as well.
-        self.status() == 404 && !matches!(self.code(), "ContainerNotFound" | "QueueNotFound" | "ResourceNotFound")
+        self.code() == "BlobNotFound"
     }
 
-    /// True when the state was another than the one required: nothing was changed.
+    /// True when there is no container of this name.
+    pub(crate) fn is_no_container(&self) -> bool {
+        self.code() == "ContainerNotFound"
+    }
+
+    /// True when there is no queue of this name.
+    pub(crate) fn is_no_queue(&self) -> bool {
+        self.code() == "QueueNotFound"
+    }
+
+    /// True when the state was another than the one required: nothing was changed. The same status is also that of blobs
+    /// that are leased, archived or protected.
     pub(crate) fn is_conflict(&self) -> bool {
         // Creating over something is 412 on Azure and 409 on Azurite.
-        self.status() == 412 || self.code() == "BlobAlreadyExists"
+        matches!(self.code(), "ConditionNotMet" | "TargetConditionNotMet" | "BlobAlreadyExists")
+    }
+
+    /// True when a page blob or an append blob of another program is in the place. Nothing of ours is of these types.
+    pub(crate) fn is_of_another_type(&self) -> bool {
+        self.code() == "InvalidBlobType"
     }
 
     /// True when nothing was done since the service is busy or closed to us for the moment.
@@ -100,14 +115,12 @@ impl Failure {
             (403, _) => {
                 (ErrorKind::Denied, format!("Azure does not allow this with the credentials given{}", named(code)))
             }
-            (404, _) => (ErrorKind::NotFound, format!("there is no {location:?} in the storage account")),
-            (_, "ContainerBeingDeleted" | "QueueBeingDeleted") => (
-                ErrorKind::Unavailable,
-                format!("{location:?} is being deleted, for which Azure takes half a minute or more; try again later"),
+            (404, _) if self.is_no_container() => (
+                ErrorKind::NotFound,
+                format!("there is no container {location:?} in the storage account; make it, or set create = true"),
             ),
-            (409 | 412, _) => {
-                (ErrorKind::Conflict, format!("something in {location:?} is in another state{}", named(code)))
-            }
+            (404, _) => (ErrorKind::NotFound, format!("there is no {location:?} in the storage account{}", named(code))),
+            (409 | 412, _) => state(location, code),
             (413, _) => (ErrorKind::TooLarge, "Azure takes no request of this size".to_owned()),
             (0, _) if self.is(&Cause::Connection) => {
                 (ErrorKind::Unavailable, "the storage account cannot be reached".to_owned())
@@ -132,6 +145,39 @@ impl Failure {
             Lost::SendAgain => (ErrorKind::Unavailable, what.to_owned()),
         }
     }
+}
+
+/// What it means that a blob, a container or a queue is in a state that a request does not fit, and what to do about it.
+fn state(location: &str, code: &str) -> (ErrorKind, String) {
+    let (kind, what) = match code {
+        "ContainerBeingDeleted" | "QueueBeingDeleted" => (
+            ErrorKind::Unavailable,
+            "it is being deleted, for which Azure takes half a minute or more; try again later",
+        ),
+        code if code.starts_with("Lease") => (
+            ErrorKind::Unavailable,
+            "another program holds a lease on it; wait until that ends, or break it: az storage blob lease break",
+        ),
+        "BlobArchived" | "BlobBeingRehydrated" => (
+            ErrorKind::Unavailable,
+            "a blob is archived; bring it back, which takes hours: az storage blob set-tier --tier Hot",
+        ),
+        "BlobImmutableDueToPolicy" | "BlobHasLegalHold" | "ContainerImmutable" => {
+            (ErrorKind::Denied, "an immutability policy or a legal hold protects it; the account's owner can end that")
+        }
+        "BlobUsesCustomerSpecifiedEncryption" => {
+            (ErrorKind::Denied, "a blob is encrypted with a key of another program's; write it anew without one")
+        }
+        "InvalidBlobType" => {
+            (ErrorKind::Unavailable, "another program's page blob or append blob is in the place; delete that")
+        }
+        "PendingCopyOperation" => (
+            ErrorKind::Unavailable,
+            "a blob is still being copied to; wait for that, or abort it: az storage blob copy cancel",
+        ),
+        _ => (ErrorKind::Conflict, "something is in another state than the request needs"),
+    };
+    (kind, format!("{location:?}: {what}{}", named(code)))
 }
 
 /// Codes come from the server: only such as look like one are shown.

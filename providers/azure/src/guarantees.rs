@@ -38,7 +38,7 @@ pub(crate) const GUARANTEES: Guarantees = Guarantees {
         largest_message: Largest::Bytes(messaging::MAX_MESSAGE_BYTES as u64),
         order: "none",
         costs: MessagingCosts {
-            publish: "1 for each group, and 1 every 2 seconds; over 40 KiB 2 for each group",
+            publish: "1 for each group, and 2 every 2 seconds; over 40 KiB 2 for each group",
             receive: "1 for up to 32 messages; over 40 KiB 1 more for each",
             wait: "1 each second for each topic",
             settle: "1; over 40 KiB 2 to acknowledge",

@@ -7,6 +7,21 @@ use crate::{attempts::Lost, location::Location};
 /// How many blobs are listed in one request: 5,000 would be the most, of which a page is better read in parts.
 const PAGE: i32 = 1000;
 
+/// The names and sizes of all blobs whose names begin with `prefix`.
+pub(crate) async fn sizes(location: &Location, prefix: &str) -> Result<Vec<(String, u64)>> {
+    let (mut sizes, mut marker) = (Vec::new(), None);
+    loop {
+        let found = step(location, prefix, marker).await?;
+        sizes.extend(
+            found.blob_items.into_iter().filter_map(|blob| Some((blob.name?, blob.properties?.content_length?))),
+        );
+        marker = found.next_marker.filter(|marker| !marker.is_empty());
+        if marker.is_none() {
+            return Ok(sizes);
+        }
+    }
+}
+
 /// One page of the blobs whose names begin with `prefix`, as `read` has them of the rest of their names.
 ///
 /// Azure may answer with no names and a place to go on at; then it is asked again.
@@ -52,7 +67,7 @@ async fn step(location: &Location, prefix: &str, marker: Option<String>) -> Resu
             }
         }
     };
-    location.link.ask(Lost::SendAgain, ask).await.map_err(|failure| match failure.status() {
+    location.ask(Lost::SendAgain, ask).await.map_err(|failure| match failure.status() {
         // A marker that the checksum of the cursor let pass, and Azure does not.
         400 if marker.is_some() => odd(),
         _ => location.error(failure),

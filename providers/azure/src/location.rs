@@ -3,7 +3,9 @@ use std::{num::NonZero, sync::Arc};
 use azure_core::http::Etag;
 use azure_storage_blob::{
     BlobClient, BlobContainerClient,
-    models::{BlobClientDownloadOptions, BlockBlobClientUploadOptions},
+    models::{
+        BlobClientDeleteOptions, BlobClientDownloadOptions, BlockBlobClientUploadOptions, DeleteSnapshotsOptionType,
+    },
 };
 use bytes::Bytes;
 use slight_capabilities::{Error, Readiness, Result};
@@ -65,7 +67,7 @@ impl Location {
     pub(crate) async fn is_there(&self) -> Result<bool> {
         match self.link.ask(Lost::SendAgain, || self.container.get_properties(None)).await {
             Ok(_) => Ok(true),
-            Err(failure) if failure.status() == 404 => Ok(false),
+            Err(failure) if failure.is_no_container() => Ok(false),
             Err(failure) => Err(self.error(failure)),
         }
     }
@@ -97,11 +99,46 @@ impl Location {
         if self.inspect().await? == Readiness::Ready {
             return Ok(());
         }
-        match self.link.ask(Lost::SendAgain, || self.container.create(None)).await {
-            Ok(_) => Ok(()),
-            Err(failure) if failure.code() == "ContainerAlreadyExists" => Ok(()),
-            Err(failure) => Err(self.error(failure)),
+        self.make(self.link.deadline()).await.map(drop).map_err(|failure| self.error(failure))
+    }
+
+    /// Makes the container; false if somebody else was faster.
+    async fn make(&self, deadline: Instant) -> Result<bool, Failure> {
+        match attempt(deadline, Lost::SendAgain, || self.container.create(None)).await {
+            Ok(_) => Ok(true),
+            Err(failure) if failure.code() == "ContainerAlreadyExists" => Ok(false),
+            Err(failure) => Err(failure),
         }
+    }
+
+    /// Sends a request about the container or a blob in it, as a call of its own.
+    pub(crate) async fn ask<T, Asking>(&self, lost: Lost, ask: impl Fn() -> Asking) -> Result<T, Failure>
+    where
+        Asking: Future<Output = azure_core::Result<T>>,
+    {
+        self.ask_by(self.link.deadline(), lost, ask).await
+    }
+
+    /// As [`ask`](Self::ask), by a deadline. Where the container has gone, and may be made, it is made again: somebody
+    /// else than we removed it, and all that is written from now on is kept.
+    pub(crate) async fn ask_by<T, Asking>(
+        &self,
+        deadline: Instant,
+        lost: Lost,
+        ask: impl Fn() -> Asking,
+    ) -> Result<T, Failure>
+    where
+        Asking: Future<Output = azure_core::Result<T>>,
+    {
+        match attempt(deadline, lost, &ask).await {
+            Err(failure) if failure.is_no_container() && self.create => {}
+            answer => return answer,
+        }
+        if self.make(deadline).await? && self.is_prepared() {
+            let name = &self.name;
+            tracing::warn!("the container {name:?} had been deleted with all that was in it; it was made again, empty");
+        }
+        attempt(deadline, lost, ask).await
     }
 
     /// Reads a blob of at most so many bytes in one request; `None` if it is not there.
@@ -118,7 +155,7 @@ impl Location {
             let content = if length > limit { Bytes::new() } else { found.body.collect().await? };
             Ok((length, content, found.properties.etag))
         };
-        match attempt(deadline, Lost::SendAgain, ask).await {
+        match self.ask_by(deadline, Lost::SendAgain, ask).await {
             Ok((length, ..)) if length > limit => Err(Error::too_large(format!("the blob {name:?}"), length, limit)),
             Ok((_, content, Some(version))) => Ok(Some((content, version))),
             Ok(_) => Err(Error::other("Azure told no ETag of a blob")),
@@ -151,23 +188,36 @@ impl Location {
             };
             blob.upload(content.clone().into(), Some(options))
         };
-        attempt(deadline, lost, ask).await.map(drop)
+        match self.ask_by(deadline, lost, &ask).await {
+            Err(failure) if failure.is_of_another_type() && if_match.is_none() && if_none_match.is_none() => {}
+            stored => return stored.map(drop),
+        }
+        self.remove(name).await?;
+        self.ask_by(deadline, lost, ask).await.map(drop)
     }
 
-    /// Removes a blob, if it is there.
+    /// Removes a blob with its snapshots, if it is there.
     pub(crate) async fn delete(&self, name: &str) -> Result<()> {
+        self.remove(name).await.map_err(|failure| self.error(failure))
+    }
+
+    pub(crate) async fn remove(&self, name: &str) -> Result<(), Failure> {
         let blob = self.blob(name);
-        match self.link.ask(Lost::SendAgain, || blob.delete(None)).await {
+        let ask = || {
+            let delete_snapshots = Some(DeleteSnapshotsOptionType::Include);
+            blob.delete(Some(BlobClientDeleteOptions { delete_snapshots, ..Default::default() }))
+        };
+        match self.ask(Lost::SendAgain, ask).await {
             Ok(_) => Ok(()),
             Err(failure) if failure.is_missing() => Ok(()),
-            Err(failure) => Err(self.error(failure)),
+            Err(failure) => Err(failure),
         }
     }
 
     /// Whether there is a blob of this name.
     pub(crate) async fn has(&self, name: &str) -> Result<bool> {
         let blob = self.blob(name);
-        match self.link.ask(Lost::SendAgain, || blob.get_properties(None)).await {
+        match self.ask(Lost::SendAgain, || blob.get_properties(None)).await {
             Ok(_) => Ok(true),
             Err(failure) if failure.is_missing() => Ok(false),
             Err(failure) => Err(self.error(failure)),

@@ -119,11 +119,19 @@ impl Settings {
             ("blob", &self.blob.location, location::MAX_NAME),
             ("messaging", &self.messaging.location, crate::messaging::MAX_PREFIX),
         ];
-        for (capability, name, most) in locations {
-            if !location::is_name(name) || name.len() > most {
+        for (capability, name, most) in &locations {
+            if !location::is_name(name) || name.len() > *most {
                 return Err(Error::invalid(format!(
                     "{capability}.location is {name:?}; it must be 3 to {most} characters of a-z 0-9 and single hyphens \
                      between them"
+                )));
+            }
+        }
+        for (number, (capability, name, _)) in locations.iter().enumerate() {
+            if let Some((other, ..)) = locations.iter().take(number).find(|(_, taken, _)| taken == name) {
+                return Err(Error::invalid(format!(
+                    "{other}.location and {capability}.location are both {name:?}; what they hold would meet: give each a \
+                     container of its own"
                 )));
             }
         }

@@ -1,8 +1,6 @@
 use std::{
     collections::BTreeSet,
-    fs::{self, File},
     io::{self, Write},
-    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::SystemTime,
 };
@@ -11,14 +9,14 @@ use async_trait::async_trait;
 use slight_capabilities::{BlobStore, Container, Error, ErrorKind, ObjectId, QualifiedName, Result};
 
 use crate::{
+    dir::Dir,
     directory::{Directory, MARKER, Place},
     errors::{is_missing, said},
-    files::{in_background, sync_directory},
+    files::in_background,
     location::Location,
-    names::path_of,
     naming::Naming,
-    objects::{place, prune, put_below, sync_up},
-    temporary::{new_name, sweep},
+    objects::{place, prune, put_below, sync_way},
+    temporary::{Temporary, new_name, remove_tree, sweep},
 };
 
 /// All containers of a location.
@@ -33,7 +31,10 @@ impl Containers {
         Self { location, swept: Mutex::default() }
     }
 
-    async fn with<T: Send + 'static>(&self, work: impl FnOnce(&Location) -> Result<T> + Send + 'static) -> Result<T> {
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Location>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         in_background(self.location.clone(), move |location| work(&location)).await
     }
 
@@ -69,10 +70,10 @@ impl BlobStore for Containers {
         self.with(move |location| {
             let path = location.existing(&name)?;
             if is_new {
-                sweep(&path).map_err(|error| said("opening the location", error))?;
+                sweep(&location.open_existing(&path)?).map_err(|error| said("opening the location", error))?;
             }
             let scope = format!("existing/{name}");
-            let place = Place { name, temporaries: path.clone(), path, naming: Naming::Literal, scope };
+            let place = Place { name, location: location.clone(), path, naming: Naming::Literal, scope };
             Ok(Arc::new(Directory(Arc::new(place))) as Arc<dyn Container>)
         })
         .await
@@ -111,64 +112,99 @@ impl BlobStore for Containers {
     }
 }
 
-fn named(location: &Location, name: &QualifiedName) -> Place {
+fn named(location: &Arc<Location>, name: &QualifiedName) -> Place {
     Place {
         name: name.name.clone(),
-        path: location.container(name),
-        temporaries: location.temporaries(),
+        location: location.clone(),
+        path: Location::container(name),
         naming: Naming::Encoded,
         scope: format!("container/{}", name.encoded()),
     }
 }
 
 /// Makes a container elsewhere and puts it in its place, so that it is there whole or not at all, and made by one alone.
-fn make(location: &Location, name: &QualifiedName) -> Result<()> {
+fn make(location: &Arc<Location>, name: &QualifiedName) -> Result<()> {
     let failed = |error| said("making the container", error);
-    let made = location.temporaries().join(new_name());
-    fs::create_dir(&made).and_then(|()| mark(&made)).map_err(failed)?;
-    let (path, parts) = (location.container(name), path_of(&name.encoded()));
-    let directories = parts.get(..parts.len().saturating_sub(1)).unwrap_or_default();
-    let put = put_below(location.root(), directories, &mut || fs::rename(&made, &path));
-    if let Err(error) = put {
-        _ = fs::remove_dir_all(&made);
+    let (temporaries, made) = (location.temporaries()?, new_name());
+    let marked = temporaries.make_directory(&made).and_then(|()| temporaries.child(&made)).and_then(|made| mark(&made));
+    marked.map_err(failed)?;
+    let put = put_below(&|| location.root(), &Location::container(name), &failed, &mut |directory, container| {
         // A directory takes the place of an empty one alone, and a container is not empty.
-        return Err(match error.kind() {
-            io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => {
-                Error::already_exists(format!("there is a container {:?} already", name.name))
-            }
-            _ => failed(error),
-        });
+        temporaries.rename(&made, directory, container)
+    });
+    match put {
+        Ok(way) => sync_way(&way).map_err(failed),
+        Err(error) => {
+            // What stays is removed by a later start.
+            _ = remove_tree(&temporaries, &made);
+            let place = named(location, name);
+            if place.directory().is_ok() { adopt(&place) } else { Err(error) }
+        }
     }
-    sync_up(location.root(), &path).map_err(failed)
 }
 
-fn mark(directory: &Path) -> io::Result<()> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let mut marker = File::create_new(directory.join(MARKER))?;
-    writeln!(marker, "{}", now.as_millis())?;
+/// Makes a directory a container again that has lost its marker, with what is in it; a container stays as it is.
+fn adopt(place: &Place) -> Result<()> {
+    let failed = |error| said("making the container", error);
+    let there_is = || Error::already_exists(format!("there is a container {:?} already", place.name));
+    let directory = place.directory()?;
+    match directory.metadata(MARKER) {
+        Ok(marker) if marker.is_file() => return Err(there_is()),
+        Ok(_) => {
+            let mut marker = Temporary::create(place.location.temporaries()?).map_err(failed)?;
+            writeln!(marker.file, "{}", now()).and_then(|()| marker.finish()).map_err(failed)?;
+            marker.rename(&directory, MARKER).and_then(|()| directory.sync()).map_err(failed)?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match mark(&directory) {
+            // Somebody else was first.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(there_is()),
+            marked => marked.map_err(failed)?,
+        },
+        Err(error) => return Err(failed(error)),
+    }
+    tracing::warn!("the container {:?} had lost its file {MARKER}; it was made anew, with what is in it", place.name);
+    Ok(())
+}
+
+fn mark(directory: &Dir) -> io::Result<()> {
+    let mut marker = directory.create(MARKER)?;
+    writeln!(marker, "{}", now())?;
     marker.sync_all()?;
-    sync_directory(directory)
+    directory.sync()
+}
+
+/// In milliseconds since 1970.
+fn now() -> u128 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis()
 }
 
 /// Moves a container out of sight, all at once, and then removes what is in it.
-fn delete(location: &Location, name: &QualifiedName) -> Result<()> {
+fn delete(location: &Arc<Location>, name: &QualifiedName) -> Result<()> {
     let failed = |error| said("removing the container", error);
-    let (path, gone) = (location.container(name), location.temporaries().join(new_name()));
-    match fs::rename(&path, &gone) {
+    let (temporaries, gone) = (location.temporaries()?, new_name());
+    let path = Location::container(name);
+    let Some((container, directories)) = path.split_last() else { return Ok(()) };
+    let root = Place { path: Vec::new(), ..named(location, name) };
+    let Some(mut way) = root.way(directories)? else { return Ok(()) };
+    let moved = way.last().map_or(Ok(()), |directory| directory.rename(container, &temporaries, &gone));
+    match moved {
         Err(error) if is_missing(&error) => return Ok(()),
         moved => moved.map_err(failed)?,
     }
-    if let Some(directory) = prune(location.root(), &path) {
-        match sync_directory(&directory) {
-            Err(error) if is_missing(&error) => {}
-            synced => synced.map_err(failed)?,
-        }
+    prune(&mut way, directories);
+    way.last().map_or(Ok(()), Dir::sync).map_err(failed)?;
+    // What was there may be a link or a file of another program.
+    if !temporaries.is_directory(&gone) {
+        return temporaries.remove(&gone).map_err(failed);
     }
-    match fs::remove_dir_all(&gone) {
+    match remove_tree(&temporaries, &gone) {
         // Another process has found it and removed it.
         Err(error) if is_missing(&error) => Ok(()),
         // An upload that was not over has made a directory meanwhile. It is out of sight, and removed by a later start.
-        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        // The same of what may not be removed.
+        Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::PermissionDenied) => {
+            Ok(())
+        }
         removed => removed.map_err(failed),
     }
 }

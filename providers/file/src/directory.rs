@@ -1,5 +1,9 @@
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
-use std::{io, time::SystemTime};
+use std::{
+    fs,
+    io::{self, Read},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -9,9 +13,11 @@ use slight_capabilities::{
 };
 
 use crate::{
+    dir::Dir,
     errors::{is_missing, no_container, no_object, said},
-    files::{blob, in_background, open},
+    files::{blob, in_background},
     listing::page,
+    location::Location,
     naming::Naming,
     objects::{place, remove},
     temporary::Temporary,
@@ -33,9 +39,9 @@ pub(crate) struct Directory(pub(crate) Arc<Place>);
 pub(crate) struct Place {
     /// The name that the guest, or the operator, knows.
     pub(crate) name: String,
-    pub(crate) path: PathBuf,
-    /// Where temporary files are made, in the same file system.
-    pub(crate) temporaries: PathBuf,
+    pub(crate) location: Arc<Location>,
+    /// From the directory of all containers, or with existing locations from that of everything.
+    pub(crate) path: Vec<String>,
     pub(crate) naming: Naming,
     /// The directory within `path`, for its cursors.
     pub(crate) scope: String,
@@ -44,46 +50,92 @@ pub(crate) struct Place {
 impl Place {
     /// When it was created.
     pub(crate) fn created_at(&self) -> Result<SystemTime> {
-        if self.naming == Naming::Literal {
-            let metadata = fs::metadata(&self.path).map_err(|error| self.failed("opening", error))?;
-            // Not every file system knows when a directory was made.
-            return metadata.created().or_else(|_| metadata.modified()).map_err(|error| self.failed("reading", error));
+        let directory = self.directory()?;
+        let failed = |error| self.failed("reading", error);
+        if self.naming == Naming::Encoded
+            && let Some(at) = marked_at(&directory).map_err(failed)?
+        {
+            return Ok(at);
         }
-        let text = fs::read_to_string(self.path.join(MARKER)).map_err(|error| self.failed("opening", error))?;
-        let milliseconds = text.trim().parse().map_err(|error: std::num::ParseIntError| {
-            let sentence = format!("the file {MARKER} of container {:?} holds no time; restore it", self.name);
-            Error::other(sentence).with_source(error)
-        })?;
-        Ok(SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds))
+        let metadata = directory.own_metadata().map_err(failed)?;
+        // Not every file system knows when a directory was made.
+        metadata.created().or_else(|_| metadata.modified()).map_err(failed)
     }
 
     /// Checks that the container is there.
     pub(crate) fn check(&self) -> Result<()> {
-        let sign = if self.naming == Naming::Literal { self.path.clone() } else { self.path.join(MARKER) };
-        fs::metadata(sign).map(|_| ()).map_err(|error| self.failed("opening", error))
+        let directory = self.directory()?;
+        if self.naming == Naming::Literal {
+            return Ok(());
+        }
+        let marker = directory.metadata(MARKER).map_err(|error| self.failed("opening", error))?;
+        if marker.is_file() { Ok(()) } else { Err(no_container(&self.name)) }
     }
 
-    /// The path of an object.
-    pub(crate) fn file(&self, object: &str) -> Result<PathBuf> {
-        let mut path = self.path.clone();
-        path.extend(self.naming.path(&self.path, object)?);
-        Ok(path)
+    /// The directory of the container.
+    pub(crate) fn directory(&self) -> Result<Dir> {
+        match self.naming {
+            Naming::Literal => self.location.open_existing(&self.path),
+            Naming::Encoded => {
+                let directory = self.location.root()?.descend(&self.path);
+                directory.map_err(|error| self.failed("opening", error))
+            }
+        }
+    }
+
+    /// The directories from that of the container along `directories`; `None` where they are missing.
+    pub(crate) fn way(&self, directories: &[String]) -> Result<Option<Vec<Dir>>> {
+        let mut way = match self.directory() {
+            Err(error) if error.kind() == slight_capabilities::ErrorKind::NotFound => return Ok(None),
+            directory => vec![directory?],
+        };
+        for part in directories {
+            let Some(last) = way.last() else { return Ok(None) };
+            match last.child(part) {
+                Err(error) if is_missing(&error) => return Ok(None),
+                next => way.push(next.map_err(|error| said("opening the object", error))?),
+            }
+        }
+        Ok(Some(way))
+    }
+
+    /// The directory and the name of the file of an object; `NotFound` where there is no such directory.
+    fn find(&self, object: &str) -> Result<(Dir, String)> {
+        let mut path = self.naming.path(object)?;
+        let missing = || no_object(object, &self.name);
+        let name = path.pop().ok_or_else(missing)?;
+        let directory = self.way(&path)?.and_then(|mut way| way.pop()).ok_or_else(missing)?;
+        Ok((directory, name))
     }
 
     /// Opens an object that is there.
     pub(crate) fn open(&self, object: &str) -> Result<(fs::File, fs::Metadata)> {
-        open(&self.file(object)?).map_err(|error| {
+        let (directory, name) = self.find(object)?;
+        directory.file(&name).map_err(|error| {
             if is_missing(&error) { no_object(object, &self.name) } else { said("opening the object", error) }
         })
     }
 
     pub(crate) fn temporary(&self) -> Result<Temporary> {
-        Temporary::create(&self.temporaries).map_err(|error| said("making a temporary file", error))
+        let directory = match self.naming {
+            Naming::Literal => self.directory()?,
+            Naming::Encoded => self.location.temporaries()?,
+        };
+        Temporary::create(directory).map_err(|error| said("making a temporary file", error))
     }
 
     pub(crate) fn failed(&self, doing: &str, error: io::Error) -> Error {
         if is_missing(&error) { no_container(&self.name) } else { said(&format!("{doing} the container"), error) }
     }
+}
+
+/// What the marker says, if it says a time: it may have been cut off, or be another program's.
+fn marked_at(directory: &Dir) -> io::Result<Option<SystemTime>> {
+    let (marker, _) = directory.file(MARKER)?;
+    let mut text = Vec::new();
+    marker.take(64).read_to_end(&mut text)?;
+    let milliseconds = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
+    Ok(milliseconds.and_then(|at| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(at))))
 }
 
 impl Directory {
@@ -114,7 +166,7 @@ impl Container for Directory {
             let object = object.clone();
             move |place| {
                 place.check()?;
-                place.naming.path(&place.path, &object)?;
+                place.naming.path(&object)?;
                 place.temporary()
             }
         });
@@ -126,7 +178,8 @@ impl Container for Directory {
         let object = object.to_owned();
         self.with(move |place| {
             let missing = || no_object(&object, &place.name);
-            let metadata = match fs::symlink_metadata(place.file(&object)?) {
+            let (directory, name) = place.find(&object)?;
+            let metadata = match directory.metadata(&name) {
                 Err(error) if is_missing(&error) => return Err(missing()),
                 metadata => metadata.map_err(|error| said("looking at the object", error))?,
             };
@@ -151,7 +204,8 @@ impl Container for Directory {
         let listing = self.with(move |place| {
             place.check()?;
             let pick = |path: &[String]| place.naming.object(path);
-            page(&place.path, &after, PAGE + 1, &pick).map_err(|error| said("listing the container", error))
+            let directory = place.directory()?;
+            page(&directory, &after, PAGE + 1, &pick).map_err(|error| said("listing the container", error))
         });
         let mut items = listing.await?;
         let more = items.len() > PAGE;

@@ -1,7 +1,6 @@
 use std::{
-    fs::{self, File},
-    io::{self, Read, Seek, SeekFrom},
-    path::Path,
+    fs::File,
+    io::{Read, Seek, SeekFrom},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -21,21 +20,6 @@ pub(crate) async fn in_background<S: Send + 'static, T: Send + 'static>(
 ) -> Result<T> {
     let stopped = |error| Error::other("the work on a file was stopped").with_source(error);
     spawn_blocking(move || work(state)).await.map_err(stopped)?
-}
-
-/// Makes the entries of a directory durable. Not needed, and not possible, where there is no such call.
-pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
-}
-
-/// Opens an ordinary file: not a directory, and not a pipe, which would wait for a writer.
-pub(crate) fn open(path: &Path) -> io::Result<(File, fs::Metadata)> {
-    if !fs::symlink_metadata(path)?.is_file() {
-        return Err(io::ErrorKind::NotFound.into());
-    }
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    Ok((file, metadata))
 }
 
 /// A range of an open file as a stream. The file is the one that was opened, whatever is at its path by then.

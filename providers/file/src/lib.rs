@@ -2,9 +2,11 @@
 //!
 //! An object is written to a temporary file of the same file system, synced, and put in its place with one rename, whose
 //! directory is synced in turn: there is never a part of one to be seen, and `Ok` outlives the process and the machine. A
-//! reader keeps the file that it opened, and so the version. `names` says how names become paths.
+//! reader keeps the file that it opened, and so the version. `names` says how names become paths, and `dir` how they are
+//! opened without following a link.
 
 mod containers;
+mod dir;
 mod directory;
 mod errors;
 mod files;

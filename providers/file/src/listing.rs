@@ -1,19 +1,16 @@
-use std::{
-    collections::BinaryHeap,
-    ffi::OsString,
-    fs::{self, FileType},
-    io,
-    path::Path,
-};
+use std::{collections::BinaryHeap, io};
 
-use crate::errors::is_missing;
+use crate::dir::{Dir, Kind};
+
+/// No name has more parts than this, so that nothing deeper is an object: each level is an open file.
+const DEEPEST: usize = 512;
 
 /// Walks a tree of files in the order of their paths, part by part, and gives up to `limit` of them that come after one.
 ///
 /// Nothing is kept between calls, and of each directory no more than `limit` names are held: it is read again for every
 /// page. `pick` says what name the file at a path has, if it is to be listed.
 pub(crate) fn page(
-    root: &Path,
+    root: &Dir,
     after: &[String],
     limit: usize,
     pick: &dyn Fn(&[String]) -> Option<String>,
@@ -31,66 +28,66 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn directory(&mut self, directory: &Path, after: &[String]) -> io::Result<()> {
+    fn directory(&mut self, directory: &Dir, after: &[String]) -> io::Result<()> {
         // The entry that the last page ended in: of a directory, the rest is to come.
         let (mut bound, rest) = match after.split_first() {
             None => (None, None),
             Some((first, rest)) => (Some(first.clone()), Some(rest).filter(|rest| !rest.is_empty())),
         };
         if let (Some(first), Some(rest)) = (&bound, rest) {
-            let within = directory.join(first);
-            // It may have been replaced by a link since.
-            if fs::symlink_metadata(&within).is_ok_and(|metadata| metadata.is_dir()) {
-                self.at.push(first.clone());
-                self.directory(&within, rest)?;
-                self.at.pop();
-            }
+            self.within(directory, first.clone(), rest)?;
         }
         while self.found.len() < self.limit {
             let entries = smallest(directory, bound.as_deref(), self.limit - self.found.len())?;
             let Some((last, _)) = entries.last() else { break };
             bound = Some(last.clone());
             for (name, is_directory) in entries {
-                if self.found.len() < self.limit {
-                    self.entry(directory, name, is_directory)?;
+                if self.found.len() >= self.limit {
+                    break;
+                }
+                if is_directory {
+                    self.within(directory, name, &[])?;
+                } else {
+                    self.at.push(name);
+                    self.found.extend((self.pick)(&self.at));
+                    self.at.pop();
                 }
             }
         }
         Ok(())
     }
 
-    fn entry(&mut self, directory: &Path, name: String, is_directory: bool) -> io::Result<()> {
-        let path = directory.join(&name);
-        self.at.push(name);
-        if is_directory {
-            self.directory(&path, &[])?;
-        } else {
-            self.found.extend((self.pick)(&self.at));
+    /// Lists a directory in a directory. One that is gone, became a link or may not be read has nothing to be listed, and
+    /// keeps nothing else from being listed.
+    fn within(&mut self, directory: &Dir, name: String, after: &[String]) -> io::Result<()> {
+        if self.at.len() >= DEEPEST {
+            return Ok(());
         }
+        let Ok(inner) = directory.child(&name) else { return Ok(()) };
+        self.at.push(name);
+        let listed = self.directory(&inner, after);
         self.at.pop();
-        Ok(())
+        match listed {
+            Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound) => Ok(()),
+            listed => listed,
+        }
     }
 }
 
 /// The first `count` entries of a directory after `bound`, in order; true for directories. Links, pipes and such are
-/// passed over, as are names that are not Unicode. A directory that is gone has none.
-fn smallest(directory: &Path, bound: Option<&str>, count: usize) -> io::Result<Vec<(String, bool)>> {
-    let entries = match fs::read_dir(directory) {
-        Err(error) if is_missing(&error) => return Ok(Vec::new()),
-        entries => entries?,
-    };
+/// passed over, as are names that are not Unicode.
+fn smallest(directory: &Dir, bound: Option<&str>, count: usize) -> io::Result<Vec<(String, bool)>> {
     let mut heap = BinaryHeap::with_capacity(count + 1);
-    for entry in entries {
-        let entry = entry?;
-        let Some(name) = name_of(entry.file_name()) else { continue };
-        if bound.is_some_and(|bound| name.as_str() <= bound) {
+    for entry in directory.entries()? {
+        let (name, kind) = entry?;
+        let Ok(name) = name.into_string() else { continue };
+        if kind == Kind::Other || bound.is_some_and(|bound| name.as_str() <= bound) {
             continue;
         }
         if heap.len() >= count && heap.peek().is_some_and(|(largest, _)| name >= *largest) {
             continue;
         }
-        let Some(is_directory) = entry.file_type().ok().and_then(directory_or_file) else { continue };
-        heap.push((name, is_directory));
+        heap.push((name, kind == Kind::Directory));
         if heap.len() > count {
             heap.pop();
         }
@@ -98,16 +95,10 @@ fn smallest(directory: &Path, bound: Option<&str>, count: usize) -> io::Result<V
     Ok(heap.into_sorted_vec())
 }
 
-fn directory_or_file(kind: FileType) -> Option<bool> {
-    if kind.is_dir() { Some(true) } else { kind.is_file().then_some(false) }
-}
-
-fn name_of(name: OsString) -> Option<String> {
-    name.into_string().ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -125,10 +116,11 @@ mod tests {
         fs::write(directory.path().join("c"), "").unwrap();
         expected.push("c".to_owned());
         expected.sort_unstable_by_key(|path| path.split('/').map(str::to_owned).collect::<Vec<_>>());
+        let root = Dir::absolute(&directory.path().canonicalize().unwrap()).unwrap();
         for limit in [1, 2, 3, 7, 8, 100] {
             let (mut found, mut after): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
             loop {
-                let names = page(directory.path(), &after, limit, &|path| Some(path.join("/"))).unwrap();
+                let names = page(&root, &after, limit, &|path| Some(path.join("/"))).unwrap();
                 found.extend(names.clone());
                 match names.last() {
                     Some(last) if names.len() == limit => after = last.split('/').map(str::to_owned).collect(),

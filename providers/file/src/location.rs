@@ -1,13 +1,14 @@
 use std::{
     fs, io,
     path::{Component, Path, PathBuf},
+    sync::OnceLock,
 };
 
 use slight_capabilities::{Error, QualifiedName, Readiness, Result};
 
 use crate::{
+    dir::Dir,
     errors::{is_missing, said},
-    files::sync_directory,
     names::path_of,
     settings::Settings,
     temporary::sweep,
@@ -20,9 +21,16 @@ const TEMPORARIES: &str = ".slight-tmp";
 pub(crate) struct Location {
     /// That of everything.
     base: PathBuf,
-    /// That of the containers.
+    /// That of the containers, to be shown.
     root: PathBuf,
+    /// From the base to that of the containers.
+    within: Vec<String>,
     create: bool,
+    /// The base as it was first found, without links. The operator may have put some there before the start; those that
+    /// come later are a guest's.
+    resolved: OnceLock<PathBuf>,
+    /// The file system of the containers when the start was over.
+    device: OnceLock<u64>,
 }
 
 impl Location {
@@ -33,84 +41,182 @@ impl Location {
                 "\"blob.location\" must be the name of a directory within \"path\", without \"..\", not {location:?}"
             )));
         }
-        let root = settings.path.join(location);
-        Ok(Self { base: settings.path, root, create: settings.blob.create })
+        Ok(Self {
+            root: settings.path.join(location),
+            within: parts(location),
+            base: settings.path,
+            create: settings.blob.create,
+            resolved: OnceLock::new(),
+            device: OnceLock::new(),
+        })
+    }
+
+    /// The directory of the containers. One that is gone since the start is made again, if it may be.
+    pub(crate) fn root(&self) -> Result<Dir> {
+        match self.open_root() {
+            Ok(root) => self.check_device(&root).map(|()| root),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.restored(),
+            Err(error) => Err(self.failed(error)),
+        }
     }
 
     /// Where temporary files are: in the file system of the containers.
-    pub(crate) fn temporaries(&self) -> PathBuf {
-        self.root.join(TEMPORARIES)
+    pub(crate) fn temporaries(&self) -> Result<Dir> {
+        self.root()?.child_made(TEMPORARIES).map_err(|error| self.failed(error))
     }
 
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
+    /// From the root to the directory of a container.
+    pub(crate) fn container(name: &QualifiedName) -> Vec<String> {
+        path_of(&name.encoded())
     }
 
-    /// The directory of a container.
-    pub(crate) fn container(&self, name: &QualifiedName) -> PathBuf {
-        let mut path = self.root.clone();
-        path.extend(path_of(&name.encoded()));
-        path
-    }
-
-    /// The directory of another program's files, within `path`.
-    pub(crate) fn existing(&self, name: &str) -> Result<PathBuf> {
+    /// From the base to the directory of another program's files.
+    pub(crate) fn existing(&self, name: &str) -> Result<Vec<String>> {
         if !is_plain(name) {
             return Err(Error::invalid(format!(
                 "an existing location must be the name of a directory within the provider's \"path\", without \"..\", \
                  not {name:?}"
             )));
         }
-        let path = self.base.join(name);
-        match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_dir() => Ok(path),
-            Err(error) if !is_missing(&error) => Err(said("opening the location", error)),
-            _ => Err(Error::not_found(format!(
-                "there is no directory {name:?} in the provider's \"path\"; make it, or name another one"
-            ))),
-        }
+        let path = parts(name);
+        self.open_existing(&path).map(|_| path)
+    }
+
+    /// The directory of another program's files, at the end of what [`Location::existing`] gave.
+    pub(crate) fn open_existing(&self, path: &[String]) -> Result<Dir> {
+        self.open_base().and_then(|base| base.descend(path)).map_err(|error| match is_missing(&error) {
+            false => said("opening the location", error),
+            true => Error::not_found(format!(
+                "there is no directory {:?} in the provider's \"path\"; make it, or name another one",
+                path.join("/")
+            )),
+        })
     }
 
     /// Checks or makes the directory, and removes what dead processes left.
     pub(crate) fn prepare(&self) -> Result<()> {
         self.inspect()?;
-        let temporaries = self.temporaries();
-        let made = fs::create_dir_all(&temporaries).and_then(|()| sync_directories(&self.root));
-        made.and_then(|()| sweep(&temporaries))
-            .map_err(|error| said(&format!("opening the directory {}", self.root.display()), error))?;
-        self.check_case()
+        fs::create_dir_all(&self.base)
+            .and_then(|()| sync_directories(&self.base))
+            .map_err(|error| self.failed(error))?;
+        let root = self.make()?;
+        let temporaries = root.child(TEMPORARIES);
+        temporaries.and_then(|temporaries| sweep(&temporaries)).map_err(|error| self.failed(error))?;
+        self.device.get_or_init(|| root.device().unwrap_or_default());
+        self.check_case(&root)
     }
 
     /// What [`Location::prepare`] would make for people to see.
     pub(crate) fn inspect(&self) -> Result<Readiness> {
-        let shown = self.root.display();
-        match fs::metadata(&self.root) {
-            Ok(metadata) if metadata.is_dir() => Ok(Readiness::Ready),
-            Ok(_) => Err(Error::invalid(format!("{shown} is no directory; name another \"path\""))),
+        match self.open_root() {
+            Ok(_) => Ok(Readiness::Ready),
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                Err(Error::invalid(format!("{} is no directory; name another \"path\"", self.shown())))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.create => {
-                Ok(Readiness::ToBeCreated(format!("the directory {shown}")))
+                Ok(Readiness::ToBeCreated(format!("the directory {}", self.shown())))
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(Error::not_found(format!("there is no directory {shown}; make it, or set \"create\" to true")))
-            }
-            Err(error) => Err(said(&format!("opening the directory {shown}"), error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.missing()),
+            Err(error) => Err(self.failed(error)),
         }
     }
 
     pub(crate) fn ping(&self) -> Result<()> {
-        self.inspect().map(drop)
+        self.root().map(drop)
+    }
+
+    fn open_base(&self) -> io::Result<Dir> {
+        let resolved = match self.resolved.get() {
+            Some(resolved) => resolved,
+            None => {
+                let found = fs::canonicalize(&self.base)?;
+                self.resolved.get_or_init(|| found)
+            }
+        };
+        Dir::absolute(resolved)
+    }
+
+    fn open_root(&self) -> io::Result<Dir> {
+        self.open_base()?.descend(&self.within)
+    }
+
+    /// Makes the directories below the base.
+    fn make(&self) -> Result<Dir> {
+        let made = || {
+            let mut way = self.open_base()?.make_way(&self.within)?;
+            if let Some(root) = way.last() {
+                root.child_made(TEMPORARIES)?;
+            }
+            way.iter().rev().try_for_each(Dir::sync)?;
+            way.pop().ok_or_else(|| io::ErrorKind::NotFound.into())
+        };
+        made().map_err(|error| self.failed(error))
+    }
+
+    /// Makes anew what was there when the start was over.
+    fn restored(&self) -> Result<Dir> {
+        if !self.create || self.device.get().is_none() {
+            return Err(self.missing());
+        }
+        let base = match self.open_base() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.base_made(),
+            base => base,
+        };
+        self.check_device(&base.map_err(|error| self.failed(error))?)?;
+        let root = self.make()?;
+        tracing::warn!(
+            "the directory {} was removed with all that was in it while it was in use; it was made anew",
+            self.shown()
+        );
+        Ok(root)
+    }
+
+    fn base_made(&self) -> io::Result<Dir> {
+        let resolved = self.resolved.get().ok_or(io::ErrorKind::NotFound)?;
+        let mut at = Dir::absolute(Path::new("/"))?;
+        for part in resolved.components() {
+            if let Component::Normal(name) = part {
+                at = at.child_made(name)?;
+            }
+        }
+        Ok(at)
+    }
+
+    /// A file system that was unmounted leaves an empty directory, and what is written there is not seen again.
+    fn check_device(&self, found: &Dir) -> Result<()> {
+        let Some(expected) = self.device.get() else { return Ok(()) };
+        let device = found.device().map_err(|error| self.failed(error))?;
+        if device == *expected || found.is_directory(TEMPORARIES) {
+            return Ok(());
+        }
+        Err(Error::unavailable(format!(
+            "the file system of {} is not mounted any more; mount it, or start slight again to use what is there now",
+            self.shown()
+        )))
     }
 
     /// Names that differ in case are different names.
-    fn check_case(&self) -> Result<()> {
-        match fs::symlink_metadata(self.root.join(TEMPORARIES.to_uppercase())) {
+    fn check_case(&self, root: &Dir) -> Result<()> {
+        match root.metadata(&TEMPORARIES.to_uppercase()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             _ => Err(Error::invalid(format!(
                 "the file system of {} does not tell upper from lower case, so objects would overwrite others; choose a \
                  \"path\" on one that does",
-                self.root.display()
+                self.shown()
             ))),
         }
+    }
+
+    fn shown(&self) -> std::path::Display<'_> {
+        self.root.display()
+    }
+
+    fn missing(&self) -> Error {
+        Error::not_found(format!("there is no directory {}; make it, or set \"create\" to true", self.shown()))
+    }
+
+    fn failed(&self, error: io::Error) -> Error {
+        said(&format!("opening the directory {}", self.shown()), error)
     }
 }
 
@@ -118,13 +224,19 @@ impl Location {
 fn sync_directories(directory: &Path) -> io::Result<()> {
     for directory in directory.ancestors() {
         let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-        match sync_directory(directory) {
+        match fs::File::open(directory).and_then(|directory| directory.sync_all()) {
             // Not ours, so not made just now.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+            Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput) => {
+                break;
+            }
             synced => synced?,
         }
     }
     Ok(())
+}
+
+fn parts(path: &str) -> Vec<String> {
+    path.split('/').map(str::to_owned).collect()
 }
 
 /// A relative path of ordinary names: no `..`, no root, no drive.

@@ -34,8 +34,11 @@ pub trait Leased: Delivery + Sized + 'static {
     /// True when the message may be with somebody else by now.
     fn is_over(&self) -> bool;
 
-    /// Gives it back. Where that fails, the lease ends by itself.
+    /// Gives it back, as if it had never been leased. Where that fails, the lease ends by itself.
     async fn give_back(self);
+
+    /// The subscriber takes it: from now on it counts as delivered. For providers that count no sooner; must not wait.
+    fn taken(&mut self) {}
 }
 
 /// Room for one delivery of a subscription, which ends with the delivery that holds it.
@@ -151,7 +154,10 @@ impl<D: Leased> Stream for Incoming<D> {
             match ready!(self.unseen.poll_recv(context)) {
                 // Nobody asked for so long that somebody else may have it.
                 Some(Ok(delivery)) if delivery.is_over() => {}
-                Some(Ok(delivery)) => return Poll::Ready(Some(Ok(Box::new(delivery)))),
+                Some(Ok(mut delivery)) => {
+                    delivery.taken();
+                    return Poll::Ready(Some(Ok(Box::new(delivery))));
+                }
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),
             }

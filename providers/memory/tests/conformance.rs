@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream;
-use slight_capabilities::{Provider, Result};
 use serde_json::json;
+use slight_capabilities::{Provider, Result};
 use slight_conformance::{Connection, Harness, Section};
 use slight_provider_memory::{Memory, kind};
 

@@ -9,6 +9,7 @@ use slight_capabilities::{Error, ErrorKind};
 
 /// The server's numbers of its errors.
 pub(crate) mod code {
+    pub(crate) const CONSUMER_CREATE: u64 = 10012;
     pub(crate) const CONSUMER_NOT_FOUND: u64 = 10014;
     pub(crate) const NO_MESSAGE: u64 = 10037;
     pub(crate) const TOO_LARGE: u64 = 10054;
@@ -87,6 +88,11 @@ pub(crate) fn odd(error: impl std::error::Error + Send + Sync + 'static) -> Erro
     Error::other("NATS answered in a way that was not understood").with_source(error)
 }
 
+/// The client takes nothing more.
+pub(crate) fn ended(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::unavailable("the client of NATS has ended; it is started again").with_source(error)
+}
+
 /// Nobody takes calls of JetStream.
 pub(crate) fn no_jetstream() -> Error {
     Error::unavailable("JetStream does not answer: it is not enabled, or has no leader at the moment")
@@ -113,6 +119,8 @@ pub(crate) fn refused(stream: &str, error: jetstream::Error) -> Error {
         10002 | 10023 | 10028 | 10047 => (ErrorKind::Unavailable, "NATS has no more room for this account"),
         10005 | 10074 => (ErrorKind::Unavailable, "NATS has fewer servers than the settings ask for with `replicas`"),
         10008 | 10009 | 10118 => (ErrorKind::Unavailable, "JetStream is not available at the moment"),
+        10109 => (ErrorKind::Denied, "the stream is sealed, so that nothing in it can be changed"),
+        10026 | 10027 => (ErrorKind::Unavailable, "NATS has no more room for consumers or streams of this account"),
         10039 | 10076 => (ErrorKind::Invalid, "JetStream is not enabled on the server, or not for this account"),
         10113 => (ErrorKind::Invalid, "the account asks for `max-bytes` in the settings"),
         10065 => (ErrorKind::Invalid, "another stream has subjects of this location; choose another `location`"),

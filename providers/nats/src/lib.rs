@@ -1,8 +1,8 @@
 //! Key-value, blob storage and messaging in NATS JetStream.
 //!
-//! One connection carries the calls of all guests. Whatever has to be one step on the server is a message that expects
-//! the last one of its subject. The page `docs/providers/nats.md` says how names map to streams and subjects, what is
-//! guaranteed, and what each call costs.
+//! One connection carries the calls of all guests, and a second one what other programs may have written. Whatever has to
+//! be one step on the server is a message that expects the last one of its subject. The page `docs/providers/nats.md` says
+//! how names map to streams and subjects, what is guaranteed, and what each call costs.
 
 mod blob;
 mod call;

@@ -3,6 +3,7 @@ use std::{future::Future, pin::pin, sync::Arc};
 use async_nats::{Client, Message, Request, RequestErrorKind, Subscriber, jetstream};
 use bytes::Bytes;
 use futures_util::future::{Either, select};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use slight_capabilities::{Connect, Error, ErrorKind, Result};
 use tokio::{
@@ -24,7 +25,7 @@ const ATTEMPTS: u64 = 2;
 /// How many servers of a list are given the time to connect, at the start.
 const MOST_TRIED: u32 = 3;
 
-/// The one connection of a provider, which all its calls share. The client makes it anew when it is lost.
+/// The connection of a provider, which all its calls share. The client makes it anew when it is lost.
 ///
 /// While there is none, nothing is handed to the client: it would keep it, and send it long after the caller was told
 /// that it failed.
@@ -32,9 +33,10 @@ const MOST_TRIED: u32 = 3;
 pub(crate) struct Link(Arc<Shared>);
 
 struct Shared {
-    target: Target,
+    target: Arc<Target>,
     client: OnceCell<Arc<Client>>,
     pulse: Pulse,
+    beside: Mutex<Option<Link>>,
 }
 
 /// What may be done about a call whose answer was lost with the connection.
@@ -54,6 +56,16 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
+    /// Whether the connection was lost since.
+    pub(crate) fn is_over(&self) -> bool {
+        self.state.borrow().losses != self.losses
+    }
+
+    /// How often the server has refused something for want of permission.
+    pub(crate) fn denials(&self) -> u64 {
+        self.state.borrow().denials
+    }
+
     /// Waits for as long as the connection lasts.
     pub(crate) async fn lost(&mut self) {
         let losses = self.losses;
@@ -74,12 +86,29 @@ impl Ready {
 
 impl Link {
     pub(crate) async fn open(settings: &Settings) -> Result<Self> {
-        let link =
-            Self(Arc::new(Shared { target: Target::new(settings)?, client: OnceCell::new(), pulse: Pulse::new() }));
+        let link = Self::to(Arc::new(Target::new(settings)?));
         if settings.connect == Connect::Eager {
             link.connect_now().await?;
         }
         Ok(link)
+    }
+
+    fn to(target: Arc<Target>) -> Self {
+        Self(Arc::new(Shared { target, client: OnceCell::new(), pulse: Pulse::new(), beside: Mutex::default() }))
+    }
+
+    /// A second connection, for what other programs have written: the client gives up the connection on which something
+    /// comes that it cannot read, headers that are no UTF-8 for example, and ends altogether at some.
+    pub(crate) fn beside(&self) -> Link {
+        self.0.beside.lock().get_or_insert_with(|| Self::to(self.0.target.clone())).clone()
+    }
+
+    /// Has the second connection made anew where its client has ended.
+    pub(crate) fn renew_beside(&self, ended: &Arc<Client>) {
+        let mut beside = self.0.beside.lock();
+        if beside.as_ref().and_then(|link| link.0.client.get()).is_some_and(|client| Arc::ptr_eq(client, ended)) {
+            *beside = None;
+        }
     }
 
     /// The servers, for messages.
@@ -222,7 +251,7 @@ impl Link {
     /// Begins to receive what is sent to `subject`.
     pub(crate) async fn receive(&self, subject: String) -> Result<(Subscriber, Ready)> {
         let ready = self.ready().await?;
-        let subscriber = bounded(ready.client.subscribe(subject)).await?.map_err(errors::odd)?;
+        let subscriber = bounded(ready.client.subscribe(subject)).await?.map_err(errors::ended)?;
         Ok((subscriber, ready))
     }
 

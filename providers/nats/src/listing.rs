@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use async_nats::Message;
-use slight_capabilities::{Cursor, Error, Page, Result};
+use slight_capabilities::{Cursor, Error, ErrorKind, Page, Result};
 
 use crate::{
     pull::{Pulled, Reader, Stretch, place},
@@ -38,15 +38,14 @@ pub(crate) async fn page(stream: &Stream, listing: &Listing<'_>, cursor: Option<
     let mut reader = Reader::open(stream, stretch).await?;
     let mut pending = reader.pending;
     while pending > 0 && names.is_empty() {
-        reader.puller.ask(STEP, None).await?;
         let before = from;
-        while let Pulled::Message(message) = reader.puller.next().await? {
-            let place = place(&message)?;
-            (from, pending) = (place.sequence + 1, place.pending);
-            names.extend((listing.name)(&message));
-        }
-        if from == before {
-            break;
+        match step(&mut reader, listing, &mut from, &mut pending, &mut names).await {
+            Ok(()) if from == before => break,
+            Ok(()) => {}
+            // The client cannot read what comes next, and has given up the connection: the leader tells the next name in
+            // another way. Where it cannot be reached either, it says so.
+            Err(error) if error.kind() == ErrorKind::Unavailable => break,
+            Err(error) => return Err(error),
         }
     }
     if pending == 0 || names.is_empty() {
@@ -57,6 +56,23 @@ pub(crate) async fn page(stream: &Stream, listing: &Listing<'_>, cursor: Option<
         }
     }
     Ok(Page { items: names.into_iter().collect(), next: Some(Cursor::new(listing.scope, &from.to_be_bytes())) })
+}
+
+/// Adds the names of some messages.
+async fn step(
+    reader: &mut Reader,
+    listing: &Listing<'_>,
+    from: &mut u64,
+    pending: &mut u64,
+    names: &mut BTreeSet<String>,
+) -> Result<()> {
+    reader.puller.ask(STEP, None).await?;
+    while let Pulled::Message(message) = reader.puller.next().await? {
+        let place = place(&message)?;
+        (*from, *pending) = (place.sequence + 1, place.pending);
+        names.extend((listing.name)(&message));
+    }
+    Ok(())
 }
 
 /// Adds the next name that the leader knows of; gives where to go on, or nothing at the end.

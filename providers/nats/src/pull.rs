@@ -57,7 +57,11 @@ impl Puller {
     pub(crate) async fn ask(&mut self, count: usize, wait: Option<Duration>) -> Result<()> {
         let receiving = match self.receiving.take() {
             Some(receiving) => receiving,
-            None => self.stream.link.receive(format!("{}.*", self.inbox)).await?,
+            None => {
+                // What a request of the lost connection still brings is not taken for what this one does.
+                self.inbox = format!("_INBOX.{}", unique());
+                self.receive().await?
+            }
         };
         self.request += 1;
         let arguments = match wait {
@@ -69,13 +73,27 @@ impl Puller {
         let payload = arguments.to_string().into();
         let sending = receiving.1.client.publish_with_reply(subject, reply, payload);
         tokio::select! {
-            sent = sending => sent.map_err(errors::odd)?,
+            sent = sending => sent.map_err(|error| {
+                self.stream.link.renew_beside(&receiving.1.client);
+                errors::ended(error)
+            })?,
             () = tokio::time::sleep(RESPONSE) => return Err(errors::late()),
         }
         self.receiving = Some(receiving);
         self.expected = count;
         self.ends = Instant::now() + wait.unwrap_or_default() + RESPONSE;
         Ok(())
+    }
+
+    async fn receive(&self) -> Result<(Subscriber, Ready)> {
+        let beside = self.stream.link.beside();
+        let receiving = beside.receive(format!("{}.*", self.inbox)).await;
+        if receiving.is_err()
+            && let Ok(ready) = beside.ready().await
+        {
+            self.stream.link.renew_beside(&ready.client);
+        }
+        receiving
     }
 
     /// What the running request brings next. Nothing is lost where this is dropped before it ends.
@@ -92,9 +110,14 @@ impl Puller {
                     return Err(errors::lost(true));
                 }
             };
-            let Ok(Some(message)) = received else {
+            let Ok(received) = received else {
                 self.receiving = None;
                 return Err(Error::unavailable("NATS did not answer in time"));
+            };
+            let Some(message) = received else {
+                self.stream.link.renew_beside(&ready.client);
+                self.receiving = None;
+                return Err(errors::lost(true));
             };
             match self.sort(message)? {
                 Some(pulled) => return Ok(pulled),
@@ -105,8 +128,9 @@ impl Puller {
 
     /// Tells messages from notes about the request; `None` for what means nothing.
     fn sort(&mut self, message: Message) -> Result<Option<Pulled>> {
-        let Some(status) = message.status else {
-            self.expected -= 1;
+        // Who writes a message may give it a status, too.
+        let Some(status) = message.status.filter(|_| place(&message).is_err()) else {
+            self.expected = self.expected.saturating_sub(1);
             return Ok(Some(Pulled::Message(message)));
         };
         let of_this = message.subject.strip_prefix(&*self.inbox).and_then(|rest| rest.strip_prefix('.'));
@@ -187,6 +211,8 @@ pub(crate) struct Place {
     /// How often it was delivered to the consumer.
     pub(crate) delivered: u32,
     pub(crate) sequence: u64,
+    /// When it was stored, in nanoseconds: with the sequence it tells a message from those of another stream of the name.
+    pub(crate) time: u64,
     /// How many more there are for the consumer.
     pub(crate) pending: u64,
 }
@@ -201,6 +227,7 @@ impl Place {
         Some(Self {
             delivered: u32::try_from(number(2)?).unwrap_or(u32::MAX),
             sequence: number(3)?,
+            time: number(5)?,
             pending: number(6)?,
         })
     }
@@ -219,6 +246,7 @@ mod tests {
         ] {
             let place = Place::read(reply).unwrap();
             assert_eq!((place.delivered, place.sequence, place.pending), (3, 100, 42), "{reply}");
+            assert_eq!(place.time, 1_790_230_470_084_404_000);
         }
         for reply in ["", "$JS.ACK", "_INBOX.a", "$JS.ACK.a.b.c.d.e.f.g"] {
             assert!(Place::read(reply).is_none(), "{reply}");

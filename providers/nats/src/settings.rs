@@ -152,6 +152,12 @@ impl Settings {
         // With an underscore, the container `b_c` of the location `a` would be the container `c` of the location `a_b`.
         check_location("blob", &blob.location, "A-Z a-z 0-9 -")?;
         check_location("messaging", &messaging.location, "A-Z a-z 0-9 _ -")?;
+        if ["KV_", "OBJ_", "_"].iter().any(|start| messaging.location.starts_with(start)) {
+            return Err(Error::invalid(format!(
+                "messaging.location is {:?}; what begins with KV_, OBJ_ or _ are names of NATS for other things",
+                messaging.location
+            )));
+        }
         check_limits("key-value", key_value.replicas, key_value.max_bytes)?;
         check_limits("blob", blob.replicas, blob.max_bytes)?;
         check_limits("messaging", messaging.replicas, messaging.max_bytes)?;

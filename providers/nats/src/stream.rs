@@ -29,6 +29,8 @@ pub(crate) struct Stored {
     pub(crate) sequence: u64,
     pub(crate) time: SystemTime,
     pub(crate) data: Bytes,
+    /// As they were sent.
+    pub(crate) headers: Vec<u8>,
     /// Whether it says that there is nothing under its subject any more: how other clients delete.
     pub(crate) is_marker: bool,
 }
@@ -138,13 +140,34 @@ impl Stream {
         purged.map(drop).map_err(|error| self.refused(error))
     }
 
+    /// Removes one message.
+    pub(crate) async fn remove(&self, sequence: u64) -> Result<()> {
+        let name = format!("STREAM.MSG.DELETE.{}", self.name);
+        let arguments = json!({ "seq": sequence, "no_erase": true });
+        let removed = self.link.api::<serde::de::IgnoredAny>(&name, &arguments, Lost::SendAgain).await?;
+        match removed {
+            Err(error) if error.error_code().0 != code::NO_MESSAGE => Err(self.refused(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes a consumer; `None` where there is another of its name.
     pub(crate) async fn create_consumer(&self, name: &str, config: consumer::Config) -> Result<Option<consumer::Info>> {
-        let arguments = json!({ "stream_name": self.name, "config": config, "action": "create" });
+        self.set_consumer(name, config, "create").await
+    }
+
+    /// Changes a consumer; `None` where that cannot be changed.
+    pub(crate) async fn update_consumer(&self, name: &str, config: consumer::Config) -> Result<Option<consumer::Info>> {
+        self.set_consumer(name, config, "update").await
+    }
+
+    async fn set_consumer(&self, name: &str, config: consumer::Config, action: &str) -> Result<Option<consumer::Info>> {
+        let arguments = json!({ "stream_name": self.name, "config": config, "action": action });
         let call = format!("CONSUMER.CREATE.{}.{name}", self.name);
         match self.link.api(&call, &arguments, Lost::SendAgain).await? {
             Ok(info) => Ok(Some(info)),
             Err(error) if error.error_code().0 == code::CONSUMER_EXISTS => Ok(None),
+            Err(error) if error.error_code().0 == code::CONSUMER_CREATE && action == "update" => Ok(None),
             Err(error) => Err(self.refused(error)),
         }
     }
@@ -212,6 +235,7 @@ impl Raw<'_> {
             time: time.into(),
             data: STANDARD.decode(&*self.data).map_err(errors::odd)?.into(),
             is_marker: is_marker_text(&String::from_utf8_lossy(&headers)),
+            headers,
         })
     }
 }

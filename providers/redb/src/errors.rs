@@ -14,6 +14,28 @@ pub(crate) enum Failure {
     Storage(redb::Error),
 }
 
+impl Failure {
+    /// True when redb does not go on with the file until that is opened again.
+    pub(crate) fn ends_use(&self) -> bool {
+        matches!(self, Self::Storage(error) if ends_use(error))
+    }
+}
+
+/// The same of an error of redb: it trusts a file no more once reading or writing it has failed.
+pub(crate) fn ends_use(error: &redb::Error) -> bool {
+    use redb::Error;
+    matches!(
+        error,
+        Error::Io(_) | Error::PreviousIo | Error::DatabaseClosed | Error::LockPoisoned(_) | Error::Corrupted(_)
+    )
+}
+
+impl From<redb::Error> for Failure {
+    fn from(error: redb::Error) -> Self {
+        Self::Storage(error)
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Refused(error)
@@ -88,6 +110,35 @@ pub(crate) fn no_table(path: &Path, table: &str) -> Error {
     ))
 }
 
+/// The file is there, and there is nothing in it.
+pub(crate) fn emptied(path: &Path) -> Error {
+    Error::unavailable(format!(
+        "the database file {} is empty: what was in it is lost. Restore it from a backup, or remove it to begin anew",
+        path.display()
+    ))
+}
+
+/// Something else has the name of the file.
+pub(crate) fn no_ordinary_file(path: &Path) -> Error {
+    Error::invalid(format!("{} is no ordinary file; name another one", path.display()))
+}
+
+/// The file that was written to is not at its path any more.
+pub(crate) fn gone(path: &Path) -> Error {
+    Error::unavailable(format!(
+        "the database file {} was removed or replaced while it was in use, and the call with it",
+        path.display()
+    ))
+}
+
+/// The file can only be read.
+pub(crate) fn read_only(path: &Path) -> Error {
+    Error::denied(format!(
+        "the database file {} cannot be written, so it is only read; make it and its file system writable to change it",
+        path.display()
+    ))
+}
+
 /// What is in the file is not what redb has written.
 pub(crate) fn damaged(path: &Path) -> Error {
     Error::other(format!("the database file {} is damaged; restore it from a backup", path.display()))
@@ -111,9 +162,15 @@ pub(crate) fn opening(path: &Path, error: DatabaseError) -> Error {
         DatabaseError::Storage(StorageError::Io(io)) if io.kind() == io::ErrorKind::InvalidData => {
             (ErrorKind::Invalid, format!("the file {file} is not a redb database; name another one"))
         }
-        DatabaseError::Storage(StorageError::Corrupted(_)) | DatabaseError::RepairAborted => {
-            return damaged(path).with_source(error);
-        }
+        DatabaseError::Storage(StorageError::Corrupted(_)) => return damaged(path).with_source(error),
+        // Only a file that is opened to be read alone.
+        DatabaseError::RepairAborted => (
+            ErrorKind::Unavailable,
+            format!(
+                "the database file {file} was not closed by the process that used it last, and cannot be written to \
+                 repair it; make it writable for one start"
+            ),
+        ),
         DatabaseError::Storage(StorageError::Io(io)) if io.kind() == io::ErrorKind::PermissionDenied => {
             (ErrorKind::Denied, format!("the database file {file} may not be read and written: {io}"))
         }
@@ -132,7 +189,10 @@ fn kind_of(error: &redb::Error) -> ErrorKind {
 fn sentence(what: &str, error: &redb::Error) -> String {
     match error {
         redb::Error::PreviousIo => {
-            format!("{what}: reading or writing it failed before; see to the disk, and start slight again")
+            format!("{what}: reading or writing it has failed; see to the disk. It is tried again with the next call")
+        }
+        redb::Error::Io(io) if matches!(io.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+            format!("{what}: the disk is full. It goes on when there is room")
         }
         error => format!("{what}: {error}"),
     }

@@ -39,9 +39,13 @@ impl Buckets {
 
     pub(crate) async fn prepare(&self, create: bool) -> Result<()> {
         let table = self.table.clone();
-        self.store.prepare(table.to_string(), create).await?;
+        if !self.store.prepare(table.to_string(), create).await? {
+            return Ok(());
+        }
         let open = move |changes: &mut Changes<'_>| Ok(_ = changes.transaction.open_table(definition(&table))?);
-        if create { self.store.write(0, open).await } else { Ok(()) }
+        let again = open.clone();
+        self.store.set_up(move |changes, _| again(changes));
+        self.store.write(0, open).await
     }
 
     pub(crate) async fn inspect(&self, create: bool) -> Result<Readiness> {

@@ -2,13 +2,17 @@
 //!
 //! All writes go through one thread (`writer`) that puts whatever is waiting into one transaction, so that many
 //! writers share one sync of the disk. Reads see the last commit and wait for nobody. Nothing is kept in memory but
-//! redb's cache, who waits for messages, and the inboxes for replies.
+//! redb's cache, who waits for messages, and the inboxes for replies. A file that is gone, replaced or that redb has given
+//! up is opened again (`held`), and redb is kept from meeting a full disk (`room`).
 
 mod errors;
 mod file;
 mod guarantees;
+mod held;
 mod key_value;
 mod messaging;
+mod numbers;
+mod room;
 mod settings;
 mod store;
 mod wakes;

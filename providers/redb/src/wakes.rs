@@ -25,6 +25,11 @@ impl Wakes {
         }
     }
 
+    /// All members of all groups.
+    pub(crate) fn wake_all(&self) {
+        self.0.lock().values().flatten().for_each(|member| member.notify_one());
+    }
+
     /// All members: one alone might be about to leave, or not look for a while.
     pub(crate) fn wake(&self, touched: &BTreeSet<u64>) {
         let groups = self.0.lock();

@@ -1,15 +1,19 @@
 use std::{
     collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread::{self, JoinHandle},
 };
 
-use redb::{Database, ReadableDatabase, TableDefinition, TableError, WriteTransaction};
-use slight_capabilities::{Error, Result};
+use redb::WriteTransaction;
+use slight_capabilities::{Error, ErrorKind, Result};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    errors::{Failure, aborted, unclear},
+    errors::{Failure, aborted, damaged, ends_use, unclear},
+    held::Held,
+    numbers,
+    room::Room,
     wakes::Wakes,
 };
 
@@ -19,10 +23,6 @@ const QUEUE: usize = 1024;
 /// How many writes share a transaction at most, and how many bytes end the gathering: a transaction is held in memory.
 const BATCH: usize = 512;
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
-
-/// Holds the last number given out.
-const NUMBERS: TableDefinition<&str, u64> = TableDefinition::new("slight");
-const LAST: &str = "last-number";
 
 /// The one thread that writes to a database: it puts all writes that wait into one transaction, and answers them when
 /// that is durable. While one transaction is synced to disk, the writes for the next gather.
@@ -34,7 +34,30 @@ pub(crate) struct Writer {
 
 struct Job {
     bytes: usize,
-    run: Box<dyn FnOnce(&mut Changes<'_>) -> Ran + Send>,
+    /// Makes the change, or says why there is none.
+    run: Run,
+}
+
+type Run = Box<dyn FnOnce(Result<&mut Changes<'_>>) -> Ran + Send>;
+
+impl Job {
+    fn new<T: Send + 'static>(
+        bytes: usize,
+        change: impl FnOnce(&mut Changes<'_>) -> Result<T, Failure> + Send + 'static,
+        answer: oneshot::Sender<Result<T>>,
+    ) -> Self {
+        let run: Run = Box::new(|changes| match changes {
+            Ok(changes) => run(change(changes), answer),
+            Err(refusal) => run(Err(refusal.into()), answer),
+        });
+        Self { bytes, run }
+    }
+
+    fn refuse(self, why: Error) {
+        if let Ran::Refused(answer) = (self.run)(Err(why)) {
+            answer(Ok(()));
+        }
+    }
 }
 
 /// Tells the caller what came of its write, once it is known what came of the transaction.
@@ -57,7 +80,16 @@ pub(crate) struct Changes<'a> {
     unchanged: bool,
 }
 
-impl Changes<'_> {
+impl<'a> Changes<'a> {
+    /// With the last number that was given out before.
+    pub(crate) fn new(transaction: &'a WriteTransaction, last_number: u64) -> Self {
+        Self { transaction, last_number, touched: BTreeSet::new(), unchanged: false }
+    }
+
+    pub(crate) fn last_number(&self) -> u64 {
+        self.last_number
+    }
+
     /// Says that the write at hand has found nothing to change: on its own it needs no commit.
     pub(crate) fn nothing_changed(&mut self) {
         self.unchanged = true;
@@ -76,10 +108,9 @@ impl Changes<'_> {
 }
 
 impl Writer {
-    pub(crate) fn start(db: Arc<Database>, wakes: Arc<Wakes>) -> Result<Self> {
-        let last_number = last_number(&db)?;
+    pub(crate) fn start(held: Arc<Held>, wakes: Arc<Wakes>) -> Result<Self> {
         let (jobs, waiting) = mpsc::channel(QUEUE);
-        let batches = Batches { db, last_number, wakes };
+        let batches = Batches { held, wakes };
         let thread = thread::Builder::new().name("redb-writer".into()).spawn(|| batches.run(waiting));
         let thread = thread.map_err(|error| {
             Error::unavailable("the thread that writes to the database cannot be started").with_source(error)
@@ -92,22 +123,35 @@ impl Writer {
         bytes: usize,
         change: impl FnOnce(&mut Changes<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T> {
-        let ended = || Error::unavailable("nobody writes to the database any more; start slight again");
         let (answer, answered) = oneshot::channel();
-        let job = Job { bytes, run: Box::new(|changes| run(change(changes), answer)) };
-        let jobs = self.jobs.as_ref().ok_or_else(ended)?;
-        jobs.send(job).await.map_err(|_| ended())?;
+        self.ask(Job::new(bytes, change, answer)).await?;
         answered.await.map_err(|_| ended())?
+    }
+
+    pub(crate) async fn post(
+        &self,
+        change: impl FnOnce(&mut Changes<'_>) -> Result<(), Failure> + Send + 'static,
+    ) -> Result<()> {
+        let (answer, _) = oneshot::channel();
+        self.ask(Job::new(0, change, answer)).await
     }
 
     pub(crate) fn write_if_idle(&self, change: impl FnOnce(&mut Changes<'_>) -> Result<(), Failure> + Send + 'static) {
         let (answer, _) = oneshot::channel();
-        let job = Job { bytes: 0, run: Box::new(|changes| run(change(changes), answer)) };
         if let Some(jobs) = &self.jobs {
             // With a full queue it is left out, as said.
-            _ = jobs.try_send(job);
+            _ = jobs.try_send(Job::new(0, change, answer));
         }
     }
+
+    async fn ask(&self, job: Job) -> Result<()> {
+        let jobs = self.jobs.as_ref().ok_or_else(ended)?;
+        jobs.send(job).await.map_err(|_| ended())
+    }
+}
+
+fn ended() -> Error {
+    Error::timeout("the write was given up with the transaction that it was in, and its outcome is unknown")
 }
 
 impl Drop for Writer {
@@ -134,25 +178,13 @@ fn run<T: Send + 'static>(result: Result<T, Failure>, answer: oneshot::Sender<Re
     }
 }
 
-fn last_number(db: &Database) -> Result<u64> {
-    let read = || -> Result<u64, Failure> {
-        let table = match db.begin_read()?.open_table(NUMBERS) {
-            Err(TableError::TableDoesNotExist(_)) => return Ok(0),
-            table => table?,
-        };
-        Ok(table.get(LAST)?.map_or(0, |number| number.value()))
-    };
-    Ok(read()?)
-}
-
 struct Batches {
-    db: Arc<Database>,
-    last_number: u64,
+    held: Arc<Held>,
     wakes: Arc<Wakes>,
 }
 
 impl Batches {
-    fn run(mut self, mut waiting: mpsc::Receiver<Job>) {
+    fn run(self, mut waiting: mpsc::Receiver<Job>) {
         while let Some(first) = waiting.blocking_recv() {
             let (mut bytes, mut batch) = (first.bytes, vec![first]);
             while batch.len() < BATCH && bytes < BATCH_BYTES {
@@ -164,38 +196,68 @@ impl Batches {
         }
     }
 
-    fn write(&mut self, batch: Vec<Job>) {
-        let mut answers = Vec::with_capacity(batch.len());
-        let outcome = match self.db.begin_write() {
-            Ok(transaction) => self.transact(transaction, batch, &mut answers),
-            // Dropping the jobs tells their callers.
-            Err(_) => return,
+    fn write(&self, batch: Vec<Job>) {
+        let mut room = Room::of(self.held.path());
+        let (mut batch, mut answers) = (self.with_room(batch, &mut room), Vec::new());
+        if batch.is_empty() {
+            return;
+        }
+        let transacting = || self.held.write(|transaction| self.transact(transaction, &mut batch, &mut answers));
+        // redb panics where pages are not what it has written.
+        let outcome = catch_unwind(AssertUnwindSafe(transacting)).unwrap_or_else(|_| {
+            self.held.break_off();
+            Err(damaged(self.held.path()))
+        });
+        let failed = match outcome {
+            // A file without a name is written to without an error, and lost.
+            Ok(Ok(())) => self.held.check_written().err().map(|error| (error.kind(), error.message().to_owned())),
+            Ok(Err(ended)) => Some(self.told(ended)),
+            Err(error) => Some((error.kind(), error.message().to_owned())),
         };
-        for answer in answers {
-            answer(match &outcome {
-                Ok(()) => Ok(()),
-                Err(Ended::Aborted(error)) => Err(aborted(error)),
-                Err(Ended::Unclear(error)) => Err(unclear(error)),
-            });
+        let failure = || failed.as_ref().map_or(Ok(()), |(kind, sentence)| Err(Error::new(*kind, sentence.clone())));
+        answers.into_iter().for_each(|answer: Answer| answer(failure()));
+        for job in batch {
+            job.refuse(failure().err().unwrap_or_else(ended));
         }
     }
 
+    /// The writes for which there is room on the disk; the others are refused.
+    fn with_room(&self, batch: Vec<Job>, room: &mut Room) -> Vec<Job> {
+        let mut fitting = Vec::with_capacity(batch.len());
+        for job in batch {
+            match room.take(self.held.path(), job.bytes) {
+                Ok(()) => fitting.push(job),
+                Err(full) => job.refuse(full),
+            }
+        }
+        fitting
+    }
+
+    fn told(&self, ended: Ended) -> (ErrorKind, String) {
+        let error = match &ended {
+            Ended::Aborted(error) | Ended::Unclear(error) if ends_use(error) => {
+                self.held.break_off();
+                error
+            }
+            Ended::Aborted(error) | Ended::Unclear(error) => error,
+        };
+        let error = if matches!(ended, Ended::Aborted(_)) { aborted(error) } else { unclear(error) };
+        (error.kind(), error.message().to_owned())
+    }
+
+    /// Takes the jobs that it has begun from the batch.
     fn transact(
-        &mut self,
+        &self,
         transaction: WriteTransaction,
-        batch: Vec<Job>,
+        batch: &mut Vec<Job>,
         answers: &mut Vec<Answer>,
     ) -> Result<(), Ended> {
-        let mut changes = Changes {
-            transaction: &transaction,
-            last_number: self.last_number,
-            touched: BTreeSet::new(),
-            unchanged: false,
-        };
+        let before = self.held.last_number();
+        let mut changes = Changes::new(&transaction, before);
         let (mut changed, mut broken) = (false, None);
-        for job in batch {
+        for job in batch.drain(..) {
             changes.unchanged = false;
-            answers.push(match (job.run)(&mut changes) {
+            answers.push(match (job.run)(Ok(&mut changes)) {
                 Ran::Changed(answer) => {
                     changed |= !changes.unchanged;
                     answer
@@ -216,11 +278,11 @@ impl Batches {
             _ = transaction.abort();
             return Ok(());
         }
-        if last_number != self.last_number {
-            keep_number(&transaction, last_number).map_err(Ended::Aborted)?;
+        if last_number != before {
+            numbers::keep(&transaction, last_number).map_err(Ended::Aborted)?;
         }
         transaction.commit().map_err(|error| Ended::Unclear(error.into()))?;
-        self.last_number = last_number;
+        self.held.set_last_number(last_number);
         self.wakes.wake(&touched);
         Ok(())
     }
@@ -232,9 +294,4 @@ enum Ended {
     Aborted(redb::Error),
     /// It may be on the disk, or not.
     Unclear(redb::Error),
-}
-
-fn keep_number(transaction: &WriteTransaction, number: u64) -> Result<(), redb::Error> {
-    transaction.open_table(NUMBERS)?.insert(LAST, number)?;
-    Ok(())
 }

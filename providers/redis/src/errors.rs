@@ -122,7 +122,7 @@ fn extension(code: &str) -> (ErrorKind, &'static str) {
     match code {
         "NOAUTH" => NO_LOGIN,
         "WRONGPASS" => DENIED,
-        "WRONGTYPE" => (ErrorKind::Invalid, "the key in Redis holds something else than a value of ours"),
+        "WRONGTYPE" => (ErrorKind::Invalid, "a key in Redis holds something else than what belongs there"),
         "OOM" => (ErrorKind::Unavailable, "Redis has reached its memory limit (maxmemory)"),
         "MISCONF" => (ErrorKind::Unavailable, "Redis cannot write to its disk and takes no writes"),
         "NOREPLICAS" => (ErrorKind::Unavailable, "Redis has fewer replicas than its settings ask for"),

@@ -2,7 +2,7 @@ use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use redis::{Cmd, RedisError, cmd};
+use redis::{Cmd, FromRedisValue, RedisError, cmd};
 use slight_capabilities::{Bucket, Cursor, Entry, Error, KeyValue, Page, QualifiedName, Result, Version};
 
 use crate::{
@@ -38,10 +38,13 @@ impl Buckets {
 #[async_trait]
 impl KeyValue for Buckets {
     async fn open(&self, name: &QualifiedName) -> Result<Arc<dyn Bucket>> {
-        // Neither the location nor an encoded name has a colon: the keys of no bucket begin with those of another.
-        let prefix = format!("{}:{}:", self.location, name.encoded());
-        Ok(Arc::new(RedisBucket { link: self.link.clone(), prefix }))
+        Ok(Arc::new(RedisBucket { link: self.link.clone(), prefix: prefix(&self.location, name) }))
     }
+}
+
+/// What the keys of a bucket begin with, and those of no other: neither a location nor an encoded name has a colon.
+pub(crate) fn prefix(location: &str, bucket: &QualifiedName) -> String {
+    format!("{location}:{}:", bucket.encoded())
 }
 
 /// One bucket: each entry is a string under the bucket's prefix and its own key.
@@ -59,6 +62,37 @@ impl RedisBucket {
         let mut command = cmd(name);
         command.arg(self.key(key));
         command
+    }
+
+    /// Runs a command about one key.
+    async fn run<T: FromRedisValue>(&self, key: &str, command: &Cmd, lost: Lost) -> Result<T> {
+        self.link.answer(command, lost).await?.map_err(|error| self.failed(key, error, lost == Lost::SendAgain))
+    }
+
+    fn failed(&self, key: &str, error: RedisError, repeatable: bool) -> Error {
+        // An older server says it of a script in its sentence alone.
+        let wrong_type = |said: Option<&str>| said.is_some_and(|said| said.contains("WRONGTYPE"));
+        if wrong_type(error.code()) || wrong_type(error.detail()) {
+            return Error::invalid(format!(
+                "the key {:?} in Redis holds no string, and so no entry of a bucket; see its TYPE, and delete or rename it",
+                self.key(key)
+            ));
+        }
+        errors::error(error, repeatable)
+    }
+
+    /// Redis tells by its sentence alone what is wrong with a counter; it changed nothing in either case.
+    fn not_incremented(&self, key: &str, delta: i64, error: RedisError) -> Error {
+        match error.detail().unwrap_or_default() {
+            detail if detail.contains("not an integer") => {
+                Error::invalid(format!("the value of key {key:?} is not a decimal 64-bit integer")).with_source(error)
+            }
+            detail if detail.contains("overflow") => {
+                Error::invalid(format!("adding {delta} to the counter {key:?} would overflow 64 bits"))
+                    .with_source(error)
+            }
+            _ => self.failed(key, error, false),
+        }
     }
 
     fn command_of_many(&self, name: &str, keys: &[String]) -> Cmd {
@@ -85,7 +119,7 @@ fn conflict(key: &str) -> Error {
 #[async_trait]
 impl Bucket for RedisBucket {
     async fn get(&self, key: &str) -> Result<Option<Entry>> {
-        let value: Option<Vec<u8>> = self.link.run(&self.command("GET", key), Lost::SendAgain).await?;
+        let value: Option<Vec<u8>> = self.run(key, &self.command("GET", key), Lost::SendAgain).await?;
         Ok(value.map(|value| {
             let value = Bytes::from(value);
             // Redis has no versions: the value itself is what a swap compares.
@@ -118,7 +152,8 @@ impl Bucket for RedisBucket {
             Some(Version(expected)) => {
                 let redis_key = self.key(key);
                 let call = Call { keys: &[redis_key.as_bytes()], arguments: &[expected, &value] };
-                self.link.script(&SWAP, call, Lost::Report).await?
+                let answer = self.link.script_answer(&SWAP, call, Lost::Report).await?;
+                answer.map_err(|error| self.failed(key, error, false))?
             }
             None => {
                 let mut command = self.command("SET", key);
@@ -134,7 +169,7 @@ impl Bucket for RedisBucket {
         let mut command = self.command("INCRBY", key);
         command.arg(delta);
         let answer = self.link.answer(&command, Lost::Report).await?;
-        answer.map_err(|error| not_incremented(key, delta, error))
+        answer.map_err(|error| self.not_incremented(key, delta, error))
     }
 
     async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>> {
@@ -162,18 +197,5 @@ impl Bucket for RedisBucket {
             return Ok(());
         }
         self.link.run(&self.command_of_many("UNLINK", keys), Lost::SendAgain).await
-    }
-}
-
-/// Redis tells by its sentence alone what is wrong with a counter; it changed nothing in either case.
-fn not_incremented(key: &str, delta: i64, error: RedisError) -> Error {
-    match error.detail().unwrap_or_default() {
-        detail if detail.contains("not an integer") => {
-            Error::invalid(format!("the value of key {key:?} is not a decimal 64-bit integer")).with_source(error)
-        }
-        detail if detail.contains("overflow") => {
-            Error::invalid(format!("adding {delta} to the counter {key:?} would overflow 64 bits")).with_source(error)
-        }
-        _ => errors::error(error, false),
     }
 }

@@ -15,6 +15,7 @@ mod messaging;
 mod script;
 mod settings;
 mod target;
+mod url;
 mod waiting;
 
 use std::sync::Arc;

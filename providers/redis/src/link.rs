@@ -81,13 +81,24 @@ impl Link {
 
     /// Runs a script.
     pub(crate) async fn script<T: FromRedisValue>(&self, script: &Script, call: Call<'_>, lost: Lost) -> Result<T> {
+        let answer = self.script_answer(script, call, lost).await?;
+        answer.map_err(|error| errors::error(error, lost == Lost::SendAgain))
+    }
+
+    /// What the server said to a script, as it is.
+    pub(crate) async fn script_answer<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        call: Call<'_>,
+        lost: Lost,
+    ) -> Result<RedisResult<T>> {
         let mut answer = self.answer(&script.by_digest(&call), lost).await?;
         if let Err(error) = &answer
             && error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
         {
             answer = self.answer(&script.by_text(&call), lost).await?;
         }
-        answer.map_err(|error| errors::error(error, lost == Lost::SendAgain))
+        Ok(answer)
     }
 
     /// What the server said to a command, as it is; failures to reach it are ours already.

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use redis::{Value, from_redis_value, pipe};
-use slight_capabilities::{Cursor, Error, Page, Result};
+use slight_capabilities::{Cursor, Error, Page, Result, check_key};
 
 use crate::{cluster::Node, errors, link::Link};
 
@@ -94,8 +94,16 @@ struct Seen {
 
 async fn look(link: &Link, node: Option<&Node>, prefix: &str, scan: &str, step: usize) -> Result<Seen> {
     let mut commands = pipe();
-    // The prefix has no character that a pattern gives a meaning to.
-    commands.cmd("SCAN").arg(scan).arg("MATCH").arg(format!("{prefix}*")).arg("COUNT").arg(step);
+    // The prefix has no character that a pattern gives a meaning to. What is no string is no entry.
+    commands
+        .cmd("SCAN")
+        .arg(scan)
+        .arg("MATCH")
+        .arg(format!("{prefix}*"))
+        .arg("COUNT")
+        .arg(step)
+        .arg("TYPE")
+        .arg("string");
     commands.cmd("INFO").arg("server");
     let mut answers = link.read_at(node, &commands).await?.into_iter();
     let (Some(scanned), Some(info)) = (answers.next(), answers.next()) else { return Err(errors::odd()) };
@@ -111,8 +119,9 @@ fn run_of(info: Value) -> String {
     info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim_end().to_owned()
 }
 
-/// What another program has put under our prefix may be no text, and so no key of ours.
+/// What another program has put under our prefix may be no text, empty or too long, and so no key that a guest can name.
 fn guest_key(prefix: &str, key: Vec<u8>) -> Option<String> {
     let key = String::from_utf8(key).ok()?;
-    Some(key.strip_prefix(prefix)?.to_owned())
+    let key = key.strip_prefix(prefix)?;
+    check_key("key", key).is_ok().then(|| key.to_owned())
 }

@@ -7,7 +7,7 @@ use redis::{
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use slight_capabilities::{Error, Result};
 
-use crate::{errors, settings::Settings};
+use crate::{errors, settings::Settings, url};
 
 /// How long connecting and logging in may take.
 ///
@@ -27,6 +27,7 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) fn new(settings: &Settings) -> Result<Self> {
+        url::check(settings.url.expose())?;
         let info = settings.url.expose().into_connection_info().map_err(|_| {
             // Not with its cause: that may quote the URL.
             Error::invalid("the url is not of the form redis://host:port/database, rediss://… or unix:///path")

@@ -1,5 +1,7 @@
 //! The redis provider does what the contracts and its page say: on Redis, on Valkey, and on a cluster.
 
+mod disrupted;
+
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -80,6 +82,11 @@ mod redis {
     use super::*;
 
     slight_conformance::provider!(On(&REDIS));
+    slight_conformance::disruptions!(
+        "../../docs/providers/redis.md", disrupted::stage;
+        key_value disrupted::ENTRIES, messaging disrupted::TOPICS
+    );
+
     slight_conformance::key_value!(On(&REDIS));
     slight_conformance::two_processes!(On(&REDIS));
     slight_conformance::messaging!(On(&REDIS));

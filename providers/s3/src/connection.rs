@@ -44,6 +44,7 @@ pub(crate) async fn store(settings: &Settings, location: Location, create: bool)
         location,
         create,
         ready: OnceCell::new(),
+        gone: Arc::default(),
     })
 }
 

@@ -67,6 +67,7 @@ impl Container for S3Container {
     }
 
     async fn write(&self, object: &str, body: ByteStream) -> Result<()> {
+        self.store.ready(self.store.deadline()).await?;
         upload::write(self.store.clone(), self.key(object), self.part_size, body).await
     }
 
@@ -78,6 +79,7 @@ impl Container for S3Container {
     }
 
     async fn list(&self, cursor: Option<&Cursor>) -> Result<Page<String>> {
+        self.store.ready(self.store.deadline()).await?;
         let name = |key: &str| self.naming.read(key);
         let listing = Listing { store: &self.store, prefix: &self.directory, capability: "blob", name: &name };
         listing.page(cursor).await

@@ -73,7 +73,8 @@ impl Failure {
 
     /// The object is missing. An answer to HEAD has no more than the status to say so.
     pub(crate) fn is_missing(&self) -> bool {
-        self.is(&[404], &[]) && !self.is(&[], &["NoSuchBucket", "NoSuchUpload"])
+        let Reason::Answered { status: 404, code, .. } = &self.reason else { return false };
+        !code.starts_with("NoSuch") || matches!(code.as_str(), "NoSuchKey" | "NoSuchVersion")
     }
 
     pub(crate) fn is_no_upload(&self) -> bool {
@@ -81,9 +82,14 @@ impl Failure {
     }
 
     /// A condition did not hold, or another request was faster: certainly nothing was changed. S3 answers 404 to
-    /// `If-Match` on an object that is gone.
+    /// `If-Match` on an object that is gone. Status 409 is also that of other states, which do not pass by reading anew.
     pub(crate) fn is_conflict(&self) -> bool {
-        self.is(&[412, 409], &[]) || self.is_missing()
+        self.is(&[412], &["PreconditionFailed", "ConditionalRequestConflict"]) || self.is_missing()
+    }
+
+    /// There is a bucket of this name, or it is just being made.
+    pub(crate) fn is_bucket_there(&self) -> bool {
+        self.is(&[], &["BucketAlreadyExists", "BucketAlreadyOwnedByYou", "OperationAborted"])
     }
 
     pub(crate) fn is_bucket_of_others(&self) -> bool {

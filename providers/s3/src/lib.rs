@@ -143,6 +143,11 @@ impl Provider for S3 {
                 match store.check().await {
                     // Its first use will make it.
                     Err(failure) if failure.is_no_bucket() && store.is_to_be_made() => {}
+                    // Nobody might call as long as we are not ready.
+                    Err(failure) if failure.is_no_bucket() && store.create => {
+                        tracing::debug!("{}", store.error(failure, Effect::None));
+                        store.ready(store.deadline()).await?;
+                    }
                     checked => checked.map_err(|failure| store.error(failure, Effect::None))?,
                 }
             }

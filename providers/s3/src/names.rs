@@ -14,6 +14,25 @@ pub(crate) fn directory_of(name: &QualifiedName) -> String {
     format!("{}/", name.encoded().replace('/', "+/"))
 }
 
+/// Whether a key, below the location, is that of something in a container: of other keys other programs take care.
+pub(crate) fn is_object(key: &str) -> bool {
+    let mut rest = key;
+    let mut container = String::new();
+    while let Some((segment, behind)) = rest.split_once('/') {
+        rest = behind;
+        match segment.strip_suffix('+') {
+            Some(segment) => container.extend([segment, "/"]),
+            None => {
+                container.push_str(segment);
+                let name = container.rsplit_once("=/").map_or(container.as_str(), |(_, name)| name);
+                let is_name = decode_name(&container).or_else(|| decode_name(name)).is_some();
+                return is_name && Naming::Encoded.read(rest).is_some();
+            }
+        }
+    }
+    false
+}
+
 /// How the objects of a container are named in S3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Naming {
@@ -51,6 +70,30 @@ mod tests {
         assert_eq!(named("shop/", "photos"), "shop+/photos/");
         assert_eq!(named("", "a/b"), "a+/b/");
         assert_eq!(named("", "a b"), "=YSBi/");
+    }
+
+    #[test]
+    fn no_key_is_of_two_containers() {
+        let prefixes = ["", "shop", "shop-", "shop/", "shop/x", "a"];
+        let names = ["a", "-a", "x/a", "a/", "shop", "a+", "shop=/a", "=", ".", "a b"];
+        let objects = ["a", "b/a", "+/a", "a/", "=/a", ".slight-container", "..", "a+/b"];
+        let qualified: Vec<_> =
+            prefixes.iter().flat_map(|prefix| names.map(|name| QualifiedName::new(*prefix, name))).collect();
+        let mut keys = std::collections::BTreeSet::new();
+        for name in &qualified {
+            let directory = directory_of(name);
+            assert!(keys.insert(format!("{directory}{MARKER}")), "{name:?}");
+            for object in objects {
+                let key = format!("{directory}{}", Naming::Encoded.write(object));
+                assert!(is_object(&key), "{key}");
+                assert!(keys.insert(key), "{name:?} {object:?}");
+            }
+            let within = qualified.iter().filter(|other| directory_of(other).starts_with(&directory));
+            assert_eq!(within.count(), 1, "{name:?}");
+        }
+        for foreign in ["", "backup.tar", "a/", "a/b c", "a//b", "a+/b", "=YR/a", "a b/c", "a/.slight-container"] {
+            assert!(!is_object(foreign), "{foreign}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! That the S3 bucket of a location is there: looked at when the program starts, or where it may be made, by the first use.
 
+use std::sync::atomic::Ordering;
+
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use slight_capabilities::{Capability, Error, Readiness, Result};
 use tokio::time::{Instant, timeout_at};
@@ -41,7 +43,7 @@ impl Store {
     pub(crate) async fn prepare(&self, capability: Capability) -> Result<()> {
         match self.inspect(capability).await? {
             Readiness::Ready => {}
-            Readiness::ToBeCreated(_) => self.make(self.deadline()).await?,
+            Readiness::ToBeCreated(_) => drop(self.make(self.deadline()).await?),
         }
         // Another preparation may have been faster.
         self.ready.set(()).ok();
@@ -55,6 +57,9 @@ impl Store {
 
     /// Makes the bucket, if it may be made and is missing, before the first use: until that has come out well once.
     pub(crate) async fn ready(&self, deadline: Instant) -> Result<()> {
+        if self.gone.swap(false, Ordering::SeqCst) {
+            self.make_again(deadline).await?;
+        }
         if !self.is_to_be_made() {
             return Ok(());
         }
@@ -64,27 +69,49 @@ impl Store {
 
     async fn found_or_made(&self, deadline: Instant) -> Result<()> {
         match self.check_by(deadline).await {
-            Err(failure) if failure.is_no_bucket() => self.make(deadline).await,
+            Err(failure) if failure.is_no_bucket() => self.make(deadline).await.map(drop),
             checked => checked.map_err(|failure| self.error(failure, Effect::None)),
         }
     }
 
-    async fn make(&self, deadline: Instant) -> Result<()> {
+    async fn make_again(&self, deadline: Instant) -> Result<()> {
+        match self.make(deadline).await {
+            Ok(true) => {
+                let bucket = self.bucket();
+                tracing::warn!(
+                    "the S3 bucket {bucket:?} had been deleted with all that was in it; it was made again, empty"
+                );
+                Ok(())
+            }
+            // Another process was faster, and has said so.
+            Ok(false) => Ok(()),
+            Err(error) => {
+                self.gone.store(true, Ordering::SeqCst);
+                Err(error)
+            }
+        }
+    }
+
+    /// False if another process was faster.
+    async fn make(&self, deadline: Instant) -> Result<bool> {
         let elsewhere = (self.region != FIRST_REGION).then(|| {
             let region = BucketLocationConstraint::from(self.region.as_str());
             CreateBucketConfiguration::builder().location_constraint(region).build()
         });
         let create = self.client.create_bucket().bucket(self.bucket()).set_create_bucket_configuration(elsewhere);
-        match ask(deadline, create.send()).await {
-            Err(failure) if failure.is_bucket_of_others() => Err(Error::denied(format!(
+        let failure = match ask(deadline, create.send()).await {
+            Ok(_) => return Ok(true),
+            Err(failure) if failure.is_bucket_there() => failure,
+            Err(failure) => return Err(self.error(failure, Effect::None)),
+        };
+        // Another process was faster, or is at it; or the bucket is somebody else's.
+        match self.check_by(deadline).await {
+            Ok(()) => Ok(false),
+            Err(_) if failure.is_bucket_of_others() => Err(Error::denied(format!(
                 "the S3 bucket {:?} belongs to somebody else: choose another name",
                 self.bucket()
             ))),
-            // Another process was faster, or is at it.
-            Err(failure) if failure.is_conflict() => {
-                self.check_by(deadline).await.map_err(|failure| self.error(failure, Effect::None))
-            }
-            made => made.map(drop).map_err(|failure| self.error(failure, Effect::None)),
+            Err(failure) => Err(self.error(failure, Effect::None)),
         }
     }
 }

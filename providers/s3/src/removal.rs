@@ -34,9 +34,11 @@ async fn remove_batch(store: &Store, objects: Vec<ObjectIdentifier>) -> Result<(
     // Each of them may have been refused by itself.
     match answer.errors().first().map(|error| error.code().unwrap_or_default()) {
         None => Ok(()),
-        Some("AccessDenied") => {
-            Err(Error::denied(format!("these credentials may not delete in S3 (S3 bucket {:?})", store.bucket())))
-        }
+        Some("NoSuchBucket") => Err(Error::unavailable(format!("the S3 bucket {:?} has been deleted", store.bucket()))),
+        Some("AccessDenied") => Err(Error::denied(format!(
+            "these credentials may not delete in S3, or a policy or an object lock forbids it (S3 bucket {:?})",
+            store.bucket()
+        ))),
         Some(_) => Err(Error::unavailable("S3 could not delete all of them; try again")),
     }
 }

@@ -1,4 +1,11 @@
-use std::{error::Error as StdError, sync::Arc, time::Duration};
+use std::{
+    error::Error as StdError,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use aws_sdk_s3::{
     Client,
@@ -33,12 +40,14 @@ pub(crate) struct Store {
     pub(crate) create: bool,
     /// Set once the location is known to be there.
     pub(crate) ready: OnceCell<()>,
+    /// The bucket was there and has gone: the next use makes it again.
+    pub(crate) gone: Arc<AtomicBool>,
 }
 
 impl Store {
     /// The same S3 elsewhere.
     pub(crate) fn at(&self, location: Location, create: bool) -> Self {
-        Self { location, create, ready: OnceCell::new(), ..self.clone() }
+        Self { location, create, ready: OnceCell::new(), gone: Arc::default(), ..self.clone() }
     }
 
     pub(crate) fn bucket(&self) -> &str {
@@ -57,6 +66,13 @@ impl Store {
 
     /// Says what a failure of this location means, of a request that has this effect.
     pub(crate) fn error(&self, failure: Failure, effect: Effect) -> Error {
+        if self.create && failure.is_no_bucket() {
+            self.gone.store(true, Ordering::SeqCst);
+            return Error::unavailable(format!(
+                "the S3 bucket {:?} has been deleted; the next call makes it again, empty",
+                self.bucket()
+            ));
+        }
         failure.into_error(&self.site, self.bucket(), effect)
     }
 }

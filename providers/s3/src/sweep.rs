@@ -7,6 +7,7 @@ use aws_sdk_s3::types::MultipartUpload;
 
 use crate::{
     errors::{Effect, Failure},
+    names,
     store::{Store, ask},
 };
 
@@ -34,8 +35,12 @@ async fn sweep(store: &Store, older_than: Duration) -> Result<(), Failure> {
         let list = store.client.list_multipart_uploads().bucket(store.bucket()).prefix(&store.location.prefix);
         let answer = ask(store.deadline(), list.set_key_marker(key).set_upload_id_marker(id).send()).await?;
         for upload in answer.uploads.unwrap_or_default() {
-            if is_older(&upload, older_than) {
-                abort(store, upload).await?;
+            if !is_older(&upload, older_than) || !is_ours(store, &upload) {
+                continue;
+            }
+            if let Err(failure) = abort(store, upload).await {
+                let error = store.error(failure, Effect::Repeatable);
+                tracing::warn!("an unfinished upload in S3 could not be removed: {error}");
             }
         }
         if answer.is_truncated != Some(true) {
@@ -44,6 +49,12 @@ async fn sweep(store: &Store, older_than: Duration) -> Result<(), Failure> {
         (key, id) = (answer.next_key_marker, answer.next_upload_id_marker);
     }
     Ok(())
+}
+
+/// What another program uploads beside our containers is left to it.
+fn is_ours(store: &Store, upload: &MultipartUpload) -> bool {
+    let key = upload.key.as_deref().and_then(|key| key.strip_prefix(store.location.prefix.as_str()));
+    key.is_some_and(names::is_object)
 }
 
 fn is_older(upload: &MultipartUpload, than: Duration) -> bool {

@@ -1,14 +1,17 @@
 //! The directory of a database: whether it is there and what it is, before sled touches it.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
     path::Path,
 };
 
 use slight_capabilities::{Error, Readiness, Result};
 
-use crate::errors::{no_tree, not_sled, opening, said};
+use crate::{
+    errors::{no_tree, not_sled, opening, said},
+    room,
+};
 
 /// What sled keeps of the database in memory, in bytes.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
@@ -31,6 +34,10 @@ pub(crate) fn open(path: &Path, may_create: bool) -> Result<sled::Db> {
             path.display()
         )));
     }
+    fs::create_dir_all(path).map_err(|error| opening(path, error.into()))?;
+    // Recovery on a full disk does damage.
+    let log = OpenOptions::new().write(true).open(path.join(LOG)).ok();
+    room::reserve(path, log.as_ref(), 0)?;
     let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES);
     config.open().map_err(|error| opening(path, error))
 }

@@ -19,6 +19,32 @@ pub(crate) fn said(error: sled::Error) -> Error {
     with_cause(Error::new(kind, message), error)
 }
 
+/// True when sled does not go on with the database until that is opened again.
+pub(crate) fn ends_use(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(_) | sled::Error::Corruption { .. } | sled::Error::ReportableBug(_))
+}
+
+/// The same of what [`said`] made of it.
+pub(crate) fn is_failure(error: &Error) -> bool {
+    error.kind() == ErrorKind::Unavailable
+}
+
+/// The database that was written to is not at its path any more.
+pub(crate) fn gone(path: &Path) -> Error {
+    Error::unavailable(format!(
+        "the database {} was removed or replaced while it was in use, and the call with it",
+        path.display()
+    ))
+}
+
+/// Calls of a database that failed do not end.
+pub(crate) fn hangs(path: &Path) -> Error {
+    Error::unavailable(format!(
+        "the database {} has failed, and calls of sled do not end; see to the disk, and start slight again",
+        path.display()
+    ))
+}
+
 /// Keeps the cause where sled has one in words. Of damage and of trees it prints its own types.
 fn with_cause(said: Error, error: sled::Error) -> Error {
     match error {

@@ -1,8 +1,6 @@
-use std::{
-    fs::File,
-    thread::{self, JoinHandle},
-};
+use std::{fs::File, thread, time::Duration};
 
+use parking_lot::Mutex;
 use slight_capabilities::{Error, Result};
 use tokio::sync::{mpsc, oneshot};
 
@@ -18,18 +16,28 @@ type Waiting = oneshot::Sender<Option<String>>;
 pub(crate) struct Flusher {
     /// Always there, but while the flusher is dropped.
     waiting: Option<mpsc::Sender<Waiting>>,
-    thread: Option<JoinHandle<()>>,
+    /// Closed when the thread is over.
+    over: Mutex<std::sync::mpsc::Receiver<()>>,
 }
+
+/// The longest that the end of the last flush is waited for: a flush of sled that failed may never end.
+const ENDING: Duration = Duration::from_secs(5);
 
 impl Flusher {
     /// Flushes `db`, whose log is `log`.
     pub(crate) fn start(db: sled::Db, log: File) -> Result<Self> {
         let (sender, waiting) = mpsc::channel(QUEUE);
-        let thread = thread::Builder::new().name("sled-flusher".into()).spawn(move || run(&db, &log, waiting));
-        let thread = thread.map_err(|error| {
+        let (ended, over) = std::sync::mpsc::channel::<()>();
+        let flushing = move || {
+            run(&db, &log, waiting);
+            // The database first: whoever waits opens it again.
+            drop(db);
+            drop(ended);
+        };
+        thread::Builder::new().name("sled-flusher".into()).spawn(flushing).map_err(|error| {
             Error::unavailable("the thread that flushes the database cannot be started").with_source(error)
         })?;
-        Ok(Self { waiting: Some(sender), thread: Some(thread) })
+        Ok(Self { waiting: Some(sender), over: Mutex::new(over) })
     }
 
     /// Returns when all that was written before is durable.
@@ -49,9 +57,8 @@ impl Drop for Flusher {
     /// Waits for the last flush, so that the database is free for the next who opens it.
     fn drop(&mut self) {
         drop(self.waiting.take());
-        if let Some(thread) = self.thread.take() {
-            _ = thread.join();
-        }
+        // Nothing is ever sent: it ends when the other side is dropped, or in time.
+        _ = self.over.get_mut().recv_timeout(ENDING);
     }
 }
 

@@ -1,7 +1,4 @@
-use std::{
-    ops::Bound,
-    sync::{Arc, OnceLock},
-};
+use std::{ops::Bound, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -10,7 +7,10 @@ use slight_capabilities::{
     Bucket, Cursor, Entry, Error, KeyValue, Page, QualifiedName, Result, Version, add_to_counter,
 };
 
-use crate::{errors::said, store::Store};
+use crate::{
+    errors::said,
+    store::{Open, Store},
+};
 
 /// How many keys a page has.
 const PAGE: usize = 1000;
@@ -22,37 +22,25 @@ const VERSION_BYTES: usize = 8;
 const END_OF_BUCKET: u8 = 0;
 
 /// All buckets: one tree, with the encoded name of the bucket and the key in its keys.
-#[derive(Clone)]
 pub(crate) struct Buckets {
-    store: Arc<Store>,
-    tree: Arc<OnceLock<Tree>>,
+    store: Store,
 }
 
 impl Buckets {
-    pub(crate) fn new(store: Arc<Store>) -> Self {
-        Self { store, tree: Arc::default() }
-    }
-
-    pub(crate) async fn prepare(&self, location: &str, create: bool) -> Result<()> {
-        let tree = self.store.prepare(location.to_owned(), create).await?;
-        // It may be there already: a second call changes nothing.
-        self.tree.get_or_init(|| tree);
-        Ok(())
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store }
     }
 }
 
 #[async_trait]
 impl KeyValue for Buckets {
     async fn open(&self, bucket: &QualifiedName) -> Result<Arc<dyn Bucket>> {
-        let tree = self.tree.get().cloned();
-        let tree = tree.ok_or_else(|| Error::not_found("the location of the database has not been opened"))?;
-        Ok(Arc::new(SledBucket { store: self.store.clone(), tree, name: bucket.encoded() }))
+        Ok(Arc::new(SledBucket { store: self.store.clone(), name: bucket.encoded() }))
     }
 }
 
 struct SledBucket {
-    store: Arc<Store>,
-    tree: Tree,
+    store: Store,
     name: String,
 }
 
@@ -66,8 +54,7 @@ impl SledBucket {
     }
 
     async fn read<T: Send + 'static>(&self, read: impl FnOnce(&Tree) -> sled::Result<T> + Send + 'static) -> Result<T> {
-        let tree = self.tree.clone();
-        self.store.read(move |_| read(&tree)).await
+        self.store.read(move |open| read(&open.tree)).await
     }
 }
 
@@ -99,20 +86,25 @@ impl Bucket for SledBucket {
         // The byte after that which ends the name.
         let end = Bound::Excluded([self.name.as_bytes(), &[END_OF_BUCKET + 1]].concat());
         let range = (start, end);
-        let keys: Vec<IVec> = self.read(move |tree| tree.range(range).keys().take(PAGE + 1).collect()).await?;
         let skip = self.name.len() + 1;
-        let items: Result<Vec<_>> =
-            keys.iter().take(PAGE).map(|key| text(key.get(skip..).unwrap_or_default().to_vec())).collect();
-        let items = items?;
-        let last = items.last().filter(|_| keys.len() > PAGE);
+        // Keys of another program that are no text are passed over.
+        let key_of = move |key: IVec| String::from_utf8(key.get(skip..).unwrap_or_default().to_vec()).ok();
+        let list = move |tree: &Tree| {
+            let keys = tree.range(range).keys().filter_map(|key| key.map(&key_of).transpose());
+            keys.take(PAGE + 1).collect::<sled::Result<Vec<String>>>()
+        };
+        let mut items = self.read(list).await?;
+        let more = items.len() > PAGE;
+        items.truncate(PAGE);
+        let last = items.last().filter(|_| more);
         let next = last.map(|last| Cursor::new(&self.scope(), last.as_bytes()));
         Ok(Page { items, next })
     }
 
     async fn swap(&self, key: &str, expected: Option<&Version>, value: Bytes) -> Result<()> {
         let conflict = Error::conflict(format!("the entry {key:?} is not the one that was expected"));
-        let (tree, key, expected) = (self.tree.clone(), self.key(key), expected.cloned());
-        let swap = move |db: &sled::Db| {
+        let (bytes, key, expected) = (value.len(), self.key(key), expected.cloned());
+        let swap = move |Open { db, tree, .. }: &Open| {
             let current = tree.get(&key).map_err(said)?;
             let version = current.as_ref().map(entry).transpose()?.map(|entry| entry.version);
             if version != expected {
@@ -122,12 +114,12 @@ impl Bucket for SledBucket {
             // What is there now was stored since, under another number.
             tree.compare_and_swap(&key, current, Some(stored)).map_err(said)?.map_err(|_| conflict)
         };
-        self.store.write(swap).await
+        self.store.write(bytes, swap).await
     }
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64> {
-        let (tree, name, key) = (self.tree.clone(), key.to_owned(), self.key(key));
-        let increment = move |db: &sled::Db| {
+        let (name, key) = (key.to_owned(), self.key(key));
+        let increment = move |Open { db, tree, .. }: &Open| {
             loop {
                 let current = tree.get(&key).map_err(said)?;
                 let value = current.as_ref().map(entry).transpose()?.map(|entry| entry.value);
@@ -139,7 +131,7 @@ impl Bucket for SledBucket {
                 }
             }
         };
-        self.store.write(increment).await
+        self.store.write(0, increment).await
     }
 
     async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>> {
@@ -150,22 +142,21 @@ impl Bucket for SledBucket {
 
     async fn set_many(&self, entries: Vec<(String, Bytes)>) -> Result<()> {
         let entries: Vec<_> = entries.into_iter().map(|(key, value)| (self.key(&key), value)).collect();
-        let tree = self.tree.clone();
-        let set = move |db: &sled::Db| {
+        let bytes = entries.iter().map(|(_, value)| value.len()).sum();
+        let set = move |Open { db, tree, .. }: &Open| {
             for (key, value) in entries {
                 tree.insert(key, stored(db, &value)?).map_err(said)?;
             }
             Ok(())
         };
-        self.store.write(set).await
+        self.store.write(bytes, set).await
     }
 
     async fn delete_many(&self, keys: &[String]) -> Result<()> {
         let keys: Vec<_> = keys.iter().map(|key| self.key(key)).collect();
-        let tree = self.tree.clone();
         let delete =
-            move |_: &sled::Db| keys.into_iter().try_for_each(|key| tree.remove(key).map(|_| ()).map_err(said));
-        self.store.write(delete).await
+            move |open: &Open| keys.into_iter().try_for_each(|key| open.tree.remove(key).map(|_| ()).map_err(said));
+        self.store.write(0, delete).await
     }
 }
 

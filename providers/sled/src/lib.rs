@@ -1,13 +1,15 @@
 //! Key-value in a [sled](https://docs.rs/sled) database: a directory, without a server.
 //!
 //! sled itself syncs every half second. Here a write is acknowledged after a flush that began when it was made; one
-//! thread (`flusher`) flushes for all writes that wait.
+//! thread (`flusher`) flushes for all writes that wait. sled is kept from meeting a full disk (`room`), and a database that is
+//! gone, was replaced or has failed is opened again (`store`).
 
 mod database;
 mod errors;
 mod flusher;
 mod guarantees;
 mod key_value;
+mod room;
 mod settings;
 mod store;
 
@@ -33,9 +35,8 @@ pub fn kind() -> ProviderKind {
 /// One database. Dropping the last of its clones and of the buckets that it gave out closes it.
 #[derive(Clone)]
 pub struct Sled {
-    store: Arc<Store>,
+    store: Store,
     buckets: Arc<Buckets>,
-    settings: Arc<Settings>,
 }
 
 impl Sled {
@@ -45,9 +46,9 @@ impl Sled {
     /// `Invalid` when the location has no name.
     pub fn new(settings: Settings) -> Result<Self> {
         settings.check()?;
-        let store = Arc::new(Store::new(settings.path.clone()));
-        let buckets = Arc::new(Buckets::new(store.clone()));
-        Ok(Self { store, buckets, settings: Arc::new(settings) })
+        let KeyValueSettings { location, create } = settings.key_value;
+        let store = Store::new(settings.path, location, create);
+        Ok(Self { buckets: Arc::new(Buckets::new(store.clone())), store })
     }
 }
 
@@ -59,25 +60,19 @@ impl Provider for Sled {
 
     async fn prepare(&self, capability: Capability) -> Result<()> {
         match capability {
-            Capability::KeyValue => {
-                let KeyValueSettings { location, create } = &self.settings.key_value;
-                self.buckets.prepare(location, *create).await
-            }
+            Capability::KeyValue => self.store.prepare().await,
             Capability::Blob | Capability::Messaging => Ok(()),
         }
     }
 
     async fn inspect(&self, capability: Capability) -> Result<Readiness> {
         match capability {
-            Capability::KeyValue => {
-                let KeyValueSettings { location, create } = &self.settings.key_value;
-                self.store.inspect(location.clone(), *create).await
-            }
+            Capability::KeyValue => self.store.inspect().await,
             Capability::Blob | Capability::Messaging => Ok(Readiness::Ready),
         }
     }
 
     async fn ping(&self) -> Result<()> {
-        self.store.read(|db| db.contains_key("").map(|_| ())).await
+        self.store.read(|open| open.tree.contains_key("").map(|_| ())).await
     }
 }

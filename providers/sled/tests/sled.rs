@@ -2,7 +2,12 @@
 
 #![allow(clippy::expect_used, reason = "the helpers are part of the tests")]
 
-use std::{error::Error as _, sync::Arc};
+use std::{
+    error::Error as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use slight_capabilities::{Bucket, Capability, Error, ErrorKind, Provider, Readiness, Result};
 use slight_provider_sled::{KeyValueSettings, Settings, Sled};
@@ -157,5 +162,126 @@ async fn a_version_is_not_used_again_after_the_database_was_closed() -> Result<(
     bucket.set("key", "old".into()).await?;
     let refused = bucket.swap("key", Some(&old.version), "new".into()).await.expect_err("a conflict");
     assert_eq!(refused.kind(), ErrorKind::Conflict);
+    Ok(())
+}
+
+async fn within_a_while(mut holds: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it holds in time");
+}
+
+/// What an operator does to the directory while it is open.
+#[tokio::test]
+async fn a_database_that_is_removed_or_replaced_is_opened_again() -> Result<()> {
+    let directory = directory();
+    let (sled, path) = (opened(&directory).await?, settings(&directory).path);
+    let bucket = bucket(&sled).await?;
+    bucket.set("key", "value".into()).await?;
+
+    std::fs::rename(&path, directory.path().join("moved")).expect("a rename");
+    bucket.set("new", "value".into()).await?;
+    assert_eq!((bucket.exists("key").await?, bucket.exists("new").await?), (false, true));
+    std::fs::remove_dir_all(&path).expect("a directory");
+    std::fs::rename(directory.path().join("moved"), &path).expect("a rename");
+    bucket.set("newer", "value".into()).await?;
+    assert_eq!((bucket.exists("key").await?, bucket.exists("new").await?), (true, false));
+
+    // Something else in its place is said, and left as it is.
+    std::fs::rename(&path, directory.path().join("moved")).expect("a rename");
+    std::fs::write(&path, "a file").expect("a file");
+    assert_eq!(bucket.get("key").await.expect_err("a refusal").kind(), ErrorKind::Invalid);
+    std::fs::remove_file(&path).expect("a file");
+    std::fs::rename(directory.path().join("moved"), &path).expect("a rename");
+    within_a_while(async || bucket.exists("newer").await.is_ok_and(|there| there)).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_others_wrote_does_not_stop_its_neighbours() -> Result<()> {
+    let directory = directory();
+    let sled = opened(&directory).await?;
+    bucket(&sled).await?.set("good", "value".into()).await?;
+    drop(sled);
+    {
+        let database = sled::open(settings(&directory).path).expect("a database");
+        let tree = database.open_tree("slight-kv").expect("a tree");
+        tree.insert(b"bucket\0\xff", b"odd").expect("an entry");
+        tree.insert(b"bucket\0odd", b"odd").expect("an entry");
+        tree.insert(b"\xff\xff", b"odd").expect("an entry");
+    }
+    let sled = opened(&directory).await?;
+    let bucket = bucket(&sled).await?;
+    assert_eq!(bucket.keys(None).await?.items, ["good", "odd"]);
+    bucket.get("odd").await.expect_err("an entry that is not ours");
+    bucket.set("odd", "ours".into()).await?;
+    assert!(bucket.get("good").await?.is_some());
+    Ok(())
+}
+
+#[test]
+fn a_full_disk_is_said_and_got_over() -> slight_kill::Outcome {
+    slight_kill::on_a_small_disk("a_full_disk_is_said_and_got_over", env!("CARGO_TARGET_TMPDIR"), 48, |disk| {
+        let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+        runtime.block_on(full_disk(&disk)).map_err(|error| format!("{error:?}"))
+    })
+}
+
+async fn on_disk(path: PathBuf) -> Result<Sled> {
+    let sled = Sled::new(Settings { path, key_value: KeyValueSettings::default() })?;
+    sled.prepare(Capability::KeyValue).await?;
+    Ok(sled)
+}
+
+async fn full_disk(disk: &Path) -> Result<()> {
+    let sled = on_disk(disk.join("slight.sled")).await?;
+    let bucket = bucket(&sled).await?;
+    bucket.set("before", "value".into()).await?;
+    // The disk fills up while it is written to.
+    let writing = tokio::spawn({
+        let bucket = bucket.clone();
+        async move {
+            let (mut acknowledged, mut number) = (Vec::new(), 0);
+            loop {
+                match bucket.set(&number.to_string(), vec![b'x'; 50_000].into()).await {
+                    Ok(()) => acknowledged.push(number),
+                    Err(full) => return (acknowledged, full),
+                }
+                number += 1;
+            }
+        }
+    });
+    let path = disk.to_owned();
+    let filler = tokio::task::spawn_blocking(move || slight_kill::fill(&path)).await.expect("no panic");
+    let filler = filler.expect("a full disk");
+    let (acknowledged, full) = writing.await.expect("no panic");
+    assert_eq!(full.kind(), ErrorKind::Unavailable, "{full}");
+    assert!(full.message().contains("full"), "{full:?}");
+    assert!(bucket.exists("before").await?);
+
+    // A start on the full disk, over what a kill leaves, is refused and does no damage.
+    let image = slight_kill::image(&disk.join("slight.sled")).expect("files");
+    std::fs::remove_file(&filler).expect("a file");
+    for (path, content) in image {
+        let path = disk.join("killed.sled").join(path.strip_prefix(disk.join("slight.sled")).expect("a path in it"));
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        std::fs::write(path, content).expect("a file");
+    }
+    let filler = slight_kill::fill(disk).expect("a full disk");
+    let refused = on_disk(disk.join("killed.sled")).await.err().expect("a refusal");
+    assert!(refused.message().contains("full"), "{refused}");
+
+    std::fs::remove_file(filler).expect("a file");
+    within_a_while(async || bucket.set("key", "value".into()).await.is_ok()).await;
+    let killed = on_disk(disk.join("killed.sled")).await?;
+    for bucket in [bucket, self::bucket(&killed).await?] {
+        for number in &acknowledged {
+            assert!(bucket.exists(&number.to_string()).await?, "{number} of {}", acknowledged.len());
+        }
+        assert!(bucket.exists("before").await?);
+    }
     Ok(())
 }

@@ -124,9 +124,9 @@ fn judge(outcome: Outcome, skips_fail: bool, say: impl FnOnce(Failure)) -> Outco
             say(failure);
             Ok(())
         }
-        Err(failure) if failure.is_skip() => Err(failure.within("nothing was tried").and_then(&format!(
-            "\nWith {ALLOW_SKIPS}=1 set, what cannot be tried on this machine passes."
-        ))),
+        Err(failure) if failure.is_skip() => Err(failure
+            .within("nothing was tried")
+            .and_then(&format!("\nWith {ALLOW_SKIPS}=1 set, what cannot be tried on this machine passes."))),
         outcome => outcome,
     }
 }

@@ -6,10 +6,13 @@
 //! again, and must hold all that was acknowledged, whole, and of what was not yet acknowledged all or nothing. The next
 //! writer goes on from there.
 //!
+//! Beside that, [`on_a_small_disk`] gives a test a disk that it can fill.
+//!
 //! `SLIGHT_KILL_ROUNDS` and `SLIGHT_KILL_SEED` set how often and with which numbers; both are printed.
 
 mod check;
 mod content;
+mod disk;
 mod messages;
 mod model;
 mod protocol;
@@ -22,6 +25,7 @@ use std::{path::PathBuf, pin::Pin, sync::Arc};
 
 use slight_capabilities::{Capability, Provider, Result};
 
+pub use disk::{fill, image, on_a_small_disk};
 pub use scratch::scratch;
 
 /// A provider that is being opened.

@@ -10,16 +10,24 @@ pub(crate) const GROUPS: [&str; 2] = ["one", "two"];
 pub(crate) struct Messages {
     published: BTreeMap<u64, Published>,
     held: BTreeMap<(String, u64), Held>,
+    /// How many messages were taken so far.
+    taken: u64,
+    /// Of these, how many before the publication of a message that was acknowledged: their counts are durable.
+    counted: u64,
 }
 
 struct Published {
     content: Content,
     acknowledged: bool,
+    /// How many messages were taken before it was begun.
+    taken: u64,
 }
 
 #[derive(Default)]
 struct Held {
     count: u32,
+    /// The number of the taking.
+    taken: u64,
     ack_begun: bool,
     acked: bool,
 }
@@ -28,10 +36,13 @@ impl Messages {
     pub(crate) fn learn(&mut self, line: Line) -> Outcome {
         match line {
             Line::Publish(content) => {
-                _ = self.published.insert(content.number, Published { content, acknowledged: false });
+                let taken = self.taken;
+                _ = self.published.insert(content.number, Published { content, acknowledged: false, taken });
             }
             Line::Published(number) => {
-                self.published.get_mut(&number).ok_or("published and not begun")?.acknowledged = true;
+                let published = self.published.get_mut(&number).ok_or("published and not begun")?;
+                published.acknowledged = true;
+                self.counted = self.counted.max(published.taken);
             }
             Line::Taken(group, number, count) => {
                 let held = self.held.entry((group.clone(), number)).or_default();
@@ -42,7 +53,8 @@ impl Messages {
                         if held.acked { " and its ack" } else { "" }
                     ));
                 }
-                held.count = count;
+                self.taken += 1;
+                (held.count, held.taken) = (count, self.taken);
             }
             Line::Ack(group, number) => self.held.entry((group, number)).or_default().ack_begun = true,
             Line::Acked(group, number) => self.held.entry((group, number)).or_default().acked = true,
@@ -65,6 +77,12 @@ impl Messages {
             published.ok_or_else(|| format!("group {group} has message {number}, which nobody sent"))?.content;
         if !content.is(data) {
             return Err(format!("message {number} of group {group} has other content of {} bytes", data.len()));
+        }
+        // The process was killed before the count of what it took last was written.
+        let counted = self.counted;
+        let held = self.held.get_mut(&(group.to_owned(), number));
+        if let Some(held) = held.filter(|held| held.taken > counted) {
+            held.count = held.count.saturating_sub(1);
         }
         self.learn(Line::Taken(group.to_owned(), number, count))
     }

@@ -73,7 +73,7 @@ impl Container for AzureContainer {
         let created_at = match &self.naming {
             Naming::Directory { name, marker, .. } => {
                 let blob = self.location.blob(marker);
-                match self.location.link.ask(Lost::SendAgain, || blob.get_properties(None)).await {
+                match self.location.ask(Lost::SendAgain, || blob.get_properties(None)).await {
                     Ok(found) => time(found.last_modified())?,
                     Err(failure) if failure.is_missing() => return Err(missing(name)),
                     Err(failure) => return Err(self.location.error(failure)),
@@ -81,7 +81,7 @@ impl Container for AzureContainer {
             }
             Naming::Literal => {
                 let ask = || self.location.container.get_properties(None);
-                let found = self.location.link.ask(Lost::SendAgain, ask).await;
+                let found = self.location.ask(Lost::SendAgain, ask).await;
                 time(found.map_err(|failure| self.location.error(failure))?.last_modified())?
             }
         };
@@ -104,7 +104,7 @@ impl Container for AzureContainer {
 
     async fn stat(&self, object: &str) -> Result<ObjectInfo> {
         let blob = self.location.blob(&self.naming.blob(object)?);
-        match self.location.link.ask(Lost::SendAgain, || blob.get_properties(None)).await {
+        match self.location.ask(Lost::SendAgain, || blob.get_properties(None)).await {
             Ok(found) => {
                 let size = found.content_length().ok().flatten();
                 let size = size.ok_or_else(|| Error::other("Azure told no size of a blob"))?;

@@ -84,7 +84,7 @@ async fn fetch(
         }
         blob.download(Some(options))
     };
-    location.link.ask(Lost::SendAgain, ask).await
+    location.ask(Lost::SendAgain, ask).await
 }
 
 /// What is still to come of one version of a blob.

@@ -39,6 +39,7 @@ pub(super) async fn write(location: &Arc<Location>, blob: &str, object: &str, bo
         client: location.blob(blob).block_blob_client(),
         // Blocks of other uploads to the same blob have other names.
         id: Uuid::new_v4(),
+        blob: blob.to_owned(),
         object: object.to_owned(),
     });
     let count = upload.stage(first, blocks).await?;
@@ -49,6 +50,7 @@ struct Upload {
     location: Arc<Location>,
     client: BlockBlobClient,
     id: Uuid,
+    blob: String,
     object: String,
 }
 
@@ -72,7 +74,13 @@ impl Upload {
         }
         let (name, length) = (self.name(number), block.len() as u64);
         let ask = || self.client.stage_block(&name, length, block.clone().into(), None);
-        let staged = self.location.link.ask(Lost::SendAgain, ask).await;
+        let staged = match self.location.ask(Lost::SendAgain, ask).await {
+            Err(failure) if failure.is_of_another_type() => match self.location.remove(&self.blob).await {
+                Ok(()) => self.location.ask(Lost::SendAgain, ask).await,
+                Err(failure) => Err(failure),
+            },
+            staged => staged,
+        };
         staged.map(drop).map_err(|failure| self.location.error(failure))
     }
 
@@ -80,7 +88,7 @@ impl Upload {
         let names = (0..count).map(|number| self.name(number)).collect();
         let blocks = BlockLookupList { latest: Some(names), ..Default::default() };
         let ask = || async { self.client.commit_block_list(blocks.clone().try_into()?, None).await };
-        let committed = self.location.link.ask(Lost::SendAgain, ask).await;
+        let committed = self.location.ask(Lost::SendAgain, ask).await;
         committed.map(drop).map_err(|failure| match failure.code() {
             // Whoever commits first makes the blocks of all others vanish.
             "InvalidBlockList" | "InvalidBlobOrBlock" => {

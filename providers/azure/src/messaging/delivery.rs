@@ -1,13 +1,16 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use azure_core::http::headers::HeaderName;
-use azure_storage_queue::QueueClient;
-use slight_capabilities::{Delivery, Error, MAX_RETRY, Message, Outcome, Result};
+use azure_core::http::{RequestContent, headers::HeaderName};
+use azure_storage_queue::{
+    QueueClient,
+    models::{QueueClientUpdateMessageOptions, QueueMessage},
+};
+use slight_capabilities::{Delivery, Error, MAX_RETRY, Message, Outcome, QualifiedName, Result};
 use slight_handover::{Leased, Room};
 use tokio::time::Instant;
 
-use super::post::Post;
+use super::{envelope, post::Post};
 use crate::{attempts::Lost, errors::Failure};
 
 /// The longest lease, by Azure's rules.
@@ -15,10 +18,13 @@ const MAX_LEASE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 const POP_RECEIPT: HeaderName = HeaderName::from_static("x-ms-popreceipt");
 
+/// The count of what cannot be read: more than any limit, so that it goes to the dead letters and no handler sees it.
+pub(super) const NOT_FOR_HANDLERS: u32 = u32::MAX;
+
 /// The queue of one group of a topic.
 pub(super) struct Source {
-    /// The topic, as the guest named it.
-    pub(super) topic: String,
+    pub(super) topic: QualifiedName,
+    pub(super) group: String,
     pub(super) queue: QueueClient,
     /// The queue's name.
     pub(super) name: String,
@@ -31,7 +37,10 @@ pub(super) struct AzureDelivery {
     pub(super) id: String,
     /// Tells who holds the message: every lease has another one.
     pub(super) receipt: String,
+    /// Which delivery it is: without the leases that were given back.
     pub(super) count: u32,
+    /// How many leases were given back before.
+    pub(super) released: u32,
     pub(super) message: Message,
     /// Where the message is, if it was too large for the queue.
     pub(super) blob: Option<String>,
@@ -44,15 +53,43 @@ pub(super) struct AzureDelivery {
 }
 
 impl AzureDelivery {
-    /// Lets the message come again after so many seconds.
-    async fn postpone(&self, seconds: i32) -> Result<()> {
-        let ask = || self.source.queue.update_message(&self.id, &self.receipt, seconds, None);
+    /// Lets the message come again after so many seconds, with another text if one is given.
+    async fn postpone(&self, seconds: i32, text: Option<String>) -> Result<()> {
+        let message = text.map(|text| QueueMessage { message_text: Some(text) });
+        let ask = || async {
+            let content: Option<RequestContent<_, _>> = message.clone().map(TryInto::try_into).transpose()?;
+            let options = QueueClientUpdateMessageOptions { queue_message: content, ..Default::default() };
+            self.source.queue.update_message(&self.id, &self.receipt, seconds, Some(options)).await
+        };
         match self.post.link.ask(Lost::SendAgain, ask).await {
             Ok(_) => Ok(()),
             // Done by an attempt whose answer was lost: the receipt is good for once.
             Err(failure) if failure.repeated && is_lost(&failure) => Ok(()),
             Err(failure) => Err(self.error(failure)),
         }
+    }
+
+    /// Lets the message come again after so many seconds as if it had not been leased: what the queue has counted is
+    /// taken off by the message's own text, so that every process reads it there.
+    pub(super) async fn release(&self, seconds: i32) -> Result<()> {
+        if self.count == NOT_FOR_HANDLERS {
+            // As it is in the queue, for whoever can tell what it was.
+            return self.postpone(seconds, None).await;
+        }
+        let released = self.released.saturating_add(1);
+        let (text, blob) = match &self.blob {
+            Some(blob) => (envelope::to_text(&envelope::write_blob(blob, released)?), None),
+            None => {
+                let envelope = envelope::write(self.message.clone(), released)?;
+                self.post.text(&self.source.name, &envelope, released).await?
+            }
+        };
+        let done = self.postpone(seconds, Some(text)).await;
+        if let (Some(blob), Err(_)) = (blob, &done) {
+            // Where this fails, it goes with its queue.
+            let _ = self.post.location.delete(&blob).await;
+        }
+        done
     }
 
     async fn acknowledge(&self) -> Result<()> {
@@ -71,7 +108,7 @@ impl AzureDelivery {
 
     fn error(&self, failure: Failure) -> Error {
         match is_lost(&failure) {
-            true => Error::conflict(format!("the lease on a message of topic {:?} has ended", self.source.topic)),
+            true => Error::conflict(format!("the lease on a message of topic {:?} has ended", self.source.topic.name)),
             false => failure.into_error(&self.source.name),
         }
     }
@@ -79,7 +116,7 @@ impl AzureDelivery {
 
 /// True when somebody else has the message, or nobody any more.
 fn is_lost(failure: &Failure) -> bool {
-    failure.status() == 404 || failure.code() == "PopReceiptMismatch"
+    matches!(failure.code(), "PopReceiptMismatch" | "MessageNotFound" | "QueueNotFound")
 }
 
 #[async_trait]
@@ -88,17 +125,16 @@ impl Leased for AzureDelivery {
         Instant::now() >= self.ends
     }
 
-    // Azure has counted it as a delivery.
     async fn give_back(self) {
         // Where this fails, the lease ends by itself.
-        let _ = self.postpone(0).await;
+        let _ = self.release(0).await;
     }
 }
 
 #[async_trait]
 impl Delivery for AzureDelivery {
     fn topic(&self) -> &str {
-        &self.source.topic
+        &self.source.topic.name
     }
 
     fn message(&self) -> &Message {
@@ -123,8 +159,8 @@ impl Delivery for AzureDelivery {
     async fn settle(self: Box<Self>, outcome: Outcome) -> Result<()> {
         match outcome {
             Outcome::Ack => self.acknowledge().await,
-            Outcome::Release => self.postpone(0).await,
-            Outcome::Retry { after } => self.postpone(whole_seconds(after, MAX_RETRY)).await,
+            Outcome::Release => self.release(0).await,
+            Outcome::Retry { after } => self.postpone(whole_seconds(after, MAX_RETRY), None).await,
         }
     }
 }

@@ -1,5 +1,5 @@
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -7,16 +7,19 @@ use std::{
 use azure_storage_queue::models::{
     QueueClientCreateOptions, QueueClientGetPropertiesResultHeaders, QueueServiceClientListQueuesOptions,
 };
-use futures_util::TryStreamExt;
+use futures_util::{TryStreamExt, future::try_join};
 use parking_lot::Mutex;
 use slight_capabilities::{Error, QualifiedName, Result, encode_name};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{post::Post, queues};
+use super::{post::Post, queues, records::Record};
 use crate::attempts::Lost;
 
 /// A group this old by its maker's clock is in every list, whatever the clocks differ by.
 const OLD: Duration = Duration::from_secs(60);
+
+/// How long a list that is too old to go by is kept, for what it tells of queues that have vanished since.
+const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// How long to wait for Azure to be through with deleting a queue of the same name.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -52,18 +55,25 @@ impl Groups {
         Self { post, known_for, lists: Mutex::default(), new: Mutex::default() }
     }
 
-    /// The queues of the groups of a topic, as they were a short time ago.
+    /// The queues of the groups of a topic, as they were a short time ago: all that are there, and all that were and have
+    /// vanished although nobody deleted their groups.
     pub(super) async fn of(&self, topic: &QualifiedName) -> Result<Arc<[String]>> {
         let prefix = queues::of_topic(&self.post.location.name, topic);
-        let known = |list: &List| list.asked.elapsed() < self.known_for;
-        if let Some(list) = self.lists.lock().get(&prefix).filter(|list| known(list)) {
-            return Ok(list.queues.clone());
-        }
+        let before = self.lists.lock().get(&prefix).cloned();
+        let before = match before {
+            Some(list) if list.asked.elapsed() < self.known_for => return Ok(list.queues),
+            before => before.map(|list| list.queues).unwrap_or_default(),
+        };
         // From before the request: what it does not list may have been made right after it began.
         let asked = Instant::now();
-        let queues: Arc<[String]> = self.list(&prefix).await?.into();
+        let (there, records) = try_join(self.list(&prefix), self.post.records(&prefix)).await?;
+        let (recorded, deleted): (Vec<_>, Vec<_>) = records.into_iter().partition(|(_, is_deleted)| !is_deleted);
+        let deleted: BTreeSet<_> = deleted.into_iter().map(|(queue, _)| queue).collect();
+        let vanished = before.iter().filter(|queue| !deleted.contains(*queue)).cloned();
+        let all: BTreeSet<_> = vanished.chain(recorded.into_iter().map(|(queue, _)| queue)).chain(there).collect();
+        let queues: Arc<[String]> = all.into_iter().collect();
         let mut lists = self.lists.lock();
-        lists.retain(|_, list| known(list));
+        lists.retain(|_, list| list.asked.elapsed() < REMEMBERED);
         lists.insert(prefix, List { asked, queues: queues.clone() });
         Ok(queues)
     }
@@ -87,7 +97,9 @@ impl Groups {
                 Ok(names)
             }
         };
-        self.post.link.ask(Lost::SendAgain, ask).await.map_err(|failure| failure.into_error(prefix))
+        let names = self.post.link.ask(Lost::SendAgain, ask).await.map_err(|failure| failure.into_error(prefix))?;
+        // What another program has put beside them is no group.
+        Ok(names.into_iter().filter(|name| queues::is_of_topic(prefix, name)).collect())
     }
 
     /// Makes a group if it is not there, and returns its queue when every later publication will reach it.
@@ -95,7 +107,7 @@ impl Groups {
         let queue = queues::of_group(&self.post.location.name, topic, group);
         let deadline = self.post.link.deadline();
         loop {
-            match self.make(&queue, topic, group).await? {
+            match self.make(&queue, topic, Some(&encode_name(group))).await? {
                 Made::New => self.note(&queue, true),
                 Made::Old => {}
                 Made::There => self.note(&queue, false),
@@ -109,11 +121,45 @@ impl Groups {
                     )));
                 }
             }
+            self.post.record(&queue, &encode_name(group)).await?;
             let new = self.new.lock().get(&queue).copied();
             if let Some(new) = new {
                 sleep_until(new + self.known_for).await;
             }
             return Ok(queue);
+        }
+    }
+
+    /// Makes the queue of a group anew that has vanished; false if the group was deleted by those who use it.
+    ///
+    /// # Errors
+    /// `Unavailable` while Azure is deleting the queue.
+    pub(super) async fn restore(&self, topic: &QualifiedName, queue: &str, group: Option<&str>) -> Result<bool> {
+        let recorded = match self.post.recorded(queue).await? {
+            Record::Deleted => return Ok(false),
+            Record::Group(encoded) => Some(encoded),
+            Record::None => None,
+        };
+        let encoded = group.map(encode_name).or_else(|| recorded.clone());
+        match self.make(queue, topic, encoded.as_deref()).await? {
+            Made::BeingDeleted => Err(Error::unavailable(format!(
+                "the queue {queue:?} of topic {:?} was deleted by somebody else, for which Azure takes half a minute or \
+                 more; it is made again then",
+                topic.name
+            ))),
+            made => {
+                if matches!(made, Made::New) {
+                    tracing::warn!(
+                        "the queue {queue:?} of topic {:?} had been deleted with all messages that waited in it, however \
+                         many; it was made again, empty",
+                        topic.name
+                    );
+                }
+                if let (None, Some(encoded)) = (recorded, encoded) {
+                    self.post.record(queue, &encoded).await?;
+                }
+                Ok(true)
+            }
         }
     }
 
@@ -125,17 +171,21 @@ impl Groups {
         }
     }
 
-    async fn make(&self, queue: &str, topic: &QualifiedName, group: &str) -> Result<Made> {
+    /// `encoded` is the group's name, where it is known.
+    async fn make(&self, queue: &str, topic: &QualifiedName, encoded: Option<&str>) -> Result<Made> {
         let client = self.post.queue(queue)?;
-        let (topic, encoded) = (topic.encoded(), encode_name(group));
-        let metadata = [(TOPIC, topic.clone()), (GROUP, encoded.clone()), (CREATED, seconds_since_1970().to_string())];
-        let metadata: HashMap<_, _> = metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let mut metadata = HashMap::from([(TOPIC.to_owned(), topic.encoded())]);
+        metadata.extend(encoded.map(|encoded| (GROUP.to_owned(), encoded.to_owned())));
+        let said = metadata.clone();
+        metadata.insert(CREATED.to_owned(), seconds_since_1970().to_string());
         let ask = || {
             let options = QueueClientCreateOptions { metadata: Some(metadata.clone()), ..Default::default() };
             client.create(Some(options))
         };
         match self.post.link.ask(Lost::SendAgain, ask).await {
-            Ok(_) => return Ok(Made::New),
+            Ok(created) if u16::from(created.status()) == 201 => return Ok(Made::New),
+            // It is there, with the metadata that was given: made within this second.
+            Ok(_) => return Ok(Made::There),
             Err(failure) if failure.code() == "QueueBeingDeleted" => return Ok(Made::BeingDeleted),
             // Its metadata is another: when it was made.
             Err(failure) if failure.code() == "QueueAlreadyExists" => {}
@@ -143,15 +193,25 @@ impl Groups {
         }
         let found = match self.post.link.ask(Lost::SendAgain, || client.get_properties(None)).await {
             Ok(found) => found.metadata().unwrap_or_default(),
-            Err(failure) if failure.status() == 404 => return Ok(Made::BeingDeleted),
+            Err(failure) if failure.is_no_queue() => return Ok(Made::BeingDeleted),
             Err(failure) => return Err(failure.into_error(queue)),
         };
-        if found.get(TOPIC) != Some(&topic) || found.get(GROUP) != Some(&encoded) {
-            return Err(Error::other(format!("the queue {queue:?} is there, and is not that of the group {group:?}")));
+        let created = found.get(CREATED).and_then(|created| created.parse().ok());
+        if created.is_none() || said.iter().any(|(name, value)| found.get(name) != Some(value)) {
+            self.mend(queue, metadata, created).await?;
         }
-        let created = found.get(CREATED).and_then(|created| created.parse().ok()).unwrap_or(u64::MAX);
-        let age = Duration::from_secs(seconds_since_1970().saturating_sub(created));
-        Ok(if age > OLD { Made::Old } else { Made::There })
+        let age = seconds_since_1970().saturating_sub(created.unwrap_or(u64::MAX));
+        Ok(if Duration::from_secs(age) > OLD { Made::Old } else { Made::There })
+    }
+
+    /// Has a queue say again what it is. Its name is a hash of that, so that it can be no other.
+    async fn mend(&self, queue: &str, mut metadata: HashMap<String, String>, created: Option<u64>) -> Result<()> {
+        let client = self.post.queue(queue)?;
+        metadata.extend(created.map(|created| (CREATED.to_owned(), created.to_string())));
+        let set = self.post.link.ask(Lost::SendAgain, || client.set_metadata(&metadata, None)).await;
+        set.map_err(|failure| failure.into_error(queue))?;
+        tracing::warn!("the metadata of the queue {queue:?} had been changed; it was set again");
+        Ok(())
     }
 
     /// Removes a group with its messages.
@@ -159,6 +219,8 @@ impl Groups {
         let queue = queues::of_group(&self.post.location.name, topic, group);
         self.lists.lock().remove(&queues::of_topic(&self.post.location.name, topic));
         self.new.lock().remove(&queue);
+        // Before the queue goes: who misses that looks here.
+        self.post.record_deletion(&queue).await?;
         self.post.remove(&queue).await
     }
 }

@@ -4,11 +4,11 @@ use azure_storage_queue::{
     QueueClient,
     models::{
         ListQueuesIncludeType, QueueClientCreateOptions, QueueClientReceiveMessagesOptions,
-        QueueServiceClientListQueuesOptions, ReceivedMessage,
+        QueueServiceClientListQueuesOptions,
     },
 };
 use futures_util::{TryStreamExt, future::join_all, stream};
-use slight_capabilities::{Error, Inbox, Message, Reply, ReplyTo, Result};
+use slight_capabilities::{Inbox, Message, Reply, ReplyTo, Result};
 use tokio::{
     runtime::Handle,
     sync::Notify,
@@ -17,10 +17,14 @@ use tokio::{
 
 use super::{
     groups::seconds_since_1970,
-    post::{Post, Sent, pack},
+    post::{Opened, Post, Sent, pack},
     queues,
+    received::{self, Received},
 };
-use crate::attempts::{Lost, jittered};
+use crate::{
+    attempts::{Lost, jittered},
+    errors::Failure,
+};
 
 /// How long a reply waits for its requester, in seconds.
 const REPLY_LASTS: i32 = 300;
@@ -50,11 +54,7 @@ pub(super) async fn open(post: &Arc<Post>, sent: Arc<Notify>) -> Result<Inbox> {
     let name = format!("{}{address}", queues::of_inboxes(&post.location.name));
     let queue = post.queue(&name)?;
     let open = Open { post: post.clone(), name, queue };
-    let ask = || {
-        let options = QueueClientCreateOptions { metadata: Some(alive()), ..Default::default() };
-        open.queue.create(Some(options))
-    };
-    post.link.ask(Lost::SendAgain, ask).await.map_err(|failure| failure.into_error(&open.name))?;
+    open.make().await?;
     tokio::spawn(sweep(post.clone()));
     let reader =
         Reader { open, sent, unread: VecDeque::new(), kept: Instant::now(), pause: FIRST_PAUSE, failed: false };
@@ -85,13 +85,24 @@ fn alive() -> HashMap<String, String> {
 /// Removes the inboxes of processes that have died.
 async fn sweep(post: Arc<Post>) {
     // Where this fails, the next process does it.
-    let dead = dead(&post).await.unwrap_or_default();
-    for name in dead {
-        let _ = post.remove(&name).await;
+    for (name, seen) in inboxes(&post).await.unwrap_or_default() {
+        let _ = match seen {
+            Some(alive) if seconds_since_1970().saturating_sub(alive) > EXPIRES => post.remove(&name).await,
+            Some(_) => Ok(()),
+            // Somebody else has changed what it says: its owner says it again within a minute, if it lives.
+            None => mark(&post, &name).await,
+        };
     }
 }
 
-async fn dead(post: &Post) -> Result<Vec<String>> {
+async fn mark(post: &Post, name: &str) -> Result<()> {
+    let (queue, metadata) = (post.queue(name)?, alive());
+    let marked = post.link.ask(Lost::SendAgain, || queue.set_metadata(&metadata, None)).await;
+    marked.map(drop).map_err(|failure| failure.into_error(name))
+}
+
+/// All inboxes, and when their owners were alive.
+async fn inboxes(post: &Post) -> Result<Vec<(String, Option<u64>)>> {
     let prefix = queues::of_inboxes(&post.location.name);
     let service = post.link.queues()?;
     let ask = || {
@@ -111,13 +122,13 @@ async fn dead(post: &Post) -> Result<Vec<String>> {
         }
     };
     let found = post.link.ask(Lost::SendAgain, ask).await.map_err(|failure| failure.into_error(&prefix))?;
-    let dead = found.into_iter().filter_map(|queue| {
-        let address_is_one = queues::is_address(queue.name.as_deref()?.strip_prefix(&prefix)?);
-        let alive: u64 = queue.metadata?.get(ALIVE)?.parse().ok()?;
-        let is_dead = address_is_one && seconds_since_1970().saturating_sub(alive) > EXPIRES;
-        queue.name.filter(|_| is_dead)
+    let inboxes = found.into_iter().filter_map(|queue| {
+        // Of another location whose name begins as this one, or of another program.
+        let name = queue.name.filter(|name| name.strip_prefix(&prefix).is_some_and(queues::is_address))?;
+        let alive = queue.metadata.and_then(|metadata| metadata.get(ALIVE)?.parse().ok());
+        Some((name, alive))
     });
-    Ok(dead.collect())
+    Ok(inboxes.collect())
 }
 
 /// An inbox that closes when this goes.
@@ -155,8 +166,14 @@ impl Reader {
             if let Some(reply) = self.unread.pop_front() {
                 return reply;
             }
-            self.keep().await?;
-            self.fetch().await?;
+            let fetched = match self.keep().await {
+                Ok(()) => self.fetch().await,
+                failed => failed,
+            };
+            match fetched {
+                Err(failure) if failure.is_no_queue() => self.open.make_again().await?,
+                fetched => fetched.map_err(|failure| failure.into_error(&self.open.name))?,
+            }
             if !self.unread.is_empty() {
                 self.pause = FIRST_PAUSE;
                 continue;
@@ -166,42 +183,59 @@ impl Reader {
         }
     }
 
-    async fn keep(&mut self) -> Result<()> {
+    async fn keep(&mut self) -> Result<(), Failure> {
         if self.kept.elapsed() > KEEP {
             let metadata = alive();
-            let kept = self.open.post.link.ask(Lost::SendAgain, || self.open.queue.set_metadata(&metadata, None)).await;
-            kept.map_err(|failure| failure.into_error(&self.open.name))?;
+            self.open.post.link.ask(Lost::SendAgain, || self.open.queue.set_metadata(&metadata, None)).await?;
             self.kept = Instant::now();
         }
         Ok(())
     }
 
-    async fn fetch(&mut self) -> Result<()> {
+    async fn fetch(&mut self) -> Result<(), Failure> {
         let ask = || async {
             let options = QueueClientReceiveMessagesOptions {
                 number_of_messages: Some(BATCH),
                 visibility_timeout: Some(LEASE),
                 ..Default::default()
             };
-            self.open.queue.receive_messages(Some(options)).await?.into_model()
+            self.open.queue.receive_messages(Some(options)).await
         };
-        let received = self.open.post.link.ask(Lost::SendAgain, ask).await;
-        let received = received.map_err(|failure| failure.into_error(&self.open.name))?;
-        let received = received.items.unwrap_or_default();
-        self.unread.extend(join_all(received.iter().map(|message| self.open.take(message))).await);
+        let received = received::read(self.open.post.link.ask(Lost::SendAgain, ask).await?);
+        self.unread.extend(join_all(received.into_iter().map(|message| self.open.take(message))).await);
         Ok(())
     }
 }
 
 impl Open {
-    /// Reads a reply, and removes it.
-    async fn take(&self, received: &ReceivedMessage) -> Result<Reply> {
-        let (mut message, blob) = self.post.open(&self.name, received).await?;
-        let (Some(id), Some(receipt)) = (&received.message_id, &received.pop_receipt) else {
-            return Err(Error::other("Azure gave a reply without an ID or a receipt"));
+    async fn make(&self) -> Result<()> {
+        let ask = || {
+            let options = QueueClientCreateOptions { metadata: Some(alive()), ..Default::default() };
+            self.queue.create(Some(options))
         };
+        match self.post.link.ask(Lost::SendAgain, ask).await {
+            // Another attempt has made it, a second before.
+            Err(failure) if failure.code() != "QueueAlreadyExists" => Err(failure.into_error(&self.name)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the queue again that somebody else has deleted. The address stays: requests that are out are answered there.
+    async fn make_again(&self) -> Result<()> {
+        self.make().await?;
+        let name = &self.name;
+        tracing::warn!(
+            "the queue {name:?}, an inbox for replies, had been deleted with what was in it; it was made again"
+        );
+        Ok(())
+    }
+
+    /// Reads a reply, and removes it.
+    async fn take(&self, received: Result<Received>) -> Result<Reply> {
+        let Received { id, receipt, text, .. } = received?;
+        let Opened { mut message, blob, .. } = self.post.open(&self.name, &text).await?;
         // One that cannot be removed comes again, or expires.
-        let _ = self.post.link.ask(Lost::SendAgain, || self.queue.delete_message(id, receipt, None)).await;
+        let _ = self.post.link.ask(Lost::SendAgain, || self.queue.delete_message(&id, &receipt, None)).await;
         if let Some(blob) = blob {
             let _ = self.post.location.delete(&blob).await;
         }

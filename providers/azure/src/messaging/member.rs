@@ -1,14 +1,16 @@
 use std::{sync::Arc, time::Duration};
 
-use azure_storage_queue::models::{QueueClientReceiveMessagesOptions, ReceivedMessage};
+use azure_storage_queue::models::QueueClientReceiveMessagesOptions;
 use futures_util::future::join_all;
 use slight_capabilities::{Error, Result};
 use slight_handover::{Gone, Outlet, Room};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    delivery::{AzureDelivery, Source, lease},
-    post::Post,
+    delivery::{AzureDelivery, NOT_FOR_HANDLERS, Source, lease},
+    groups::Groups,
+    post::{Opened, Post},
+    received::{self, Received},
 };
 use crate::attempts::{Lost, jittered};
 
@@ -20,34 +22,48 @@ const BATCH: usize = 32;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// After how many seconds a message comes again whose blob could not be had.
+const AGAIN: i32 = 1;
+
 /// One subscriber: a task that leases messages while there is room, and hands them out.
 ///
 /// It is never stopped in the middle of a request, since the messages leased by that would be nobody's until their leases
 /// end: when the subscriber has gone, it gives back what it has, and ends.
 pub(super) struct Member {
     post: Arc<Post>,
+    groups: Arc<Groups>,
     /// The one to look at next is the first.
-    sources: Vec<Arc<Source>>,
+    sources: Vec<Watched>,
     lease: i32,
     outlet: Outlet<AzureDelivery>,
 }
 
+/// A queue that is looked at.
+struct Watched {
+    source: Arc<Source>,
+    /// When to try again to make it, where it has vanished and cannot be made yet.
+    vanished: Option<Instant>,
+}
+
 /// What a look at a queue found.
+
 enum Found {
     Messages(Vec<Result<AzureDelivery>>),
     Nothing,
-    /// There is no such group any more.
-    Deleted,
+    /// There is no such queue any more.
+    Gone,
 }
 
 impl Member {
     pub(super) fn new(
         post: Arc<Post>,
+        groups: Arc<Groups>,
         sources: Vec<Arc<Source>>,
         visibility: Duration,
         outlet: Outlet<AzureDelivery>,
     ) -> Self {
-        Self { post, sources, lease: lease(visibility), outlet }
+        let sources = sources.into_iter().map(|source| Watched { source, vanished: None }).collect();
+        Self { post, groups, sources, lease: lease(visibility), outlet }
     }
 
     /// Runs until the subscriber has gone or every group was deleted.
@@ -76,19 +92,46 @@ impl Member {
     async fn look(&mut self, mut rooms: Vec<Room>) -> Result<bool, Gone> {
         for _ in 0..self.sources.len() {
             self.sources.rotate_left(1);
-            let Some(source) = self.sources.last().cloned() else { break };
+            let Some(Watched { source, vanished }) = self.sources.last() else { break };
+            let source = source.clone();
+            if vanished.is_some_and(|again| Instant::now() < again) {
+                continue;
+            }
             match self.take(&source, &mut rooms).await {
                 Ok(Found::Messages(messages)) => return self.outlet.hand_out(messages).await.map(|()| true),
                 Ok(Found::Nothing) => {}
-                Ok(Found::Deleted) => {
-                    self.sources.pop();
-                    let topic = &source.topic;
-                    self.outlet.report(Error::not_found(format!("the group of topic {topic:?} was deleted"))).await?;
-                }
+                Ok(Found::Gone) => self.restore(&source).await?,
                 Err(error) => self.outlet.report(error).await?,
             }
         }
         Ok(false)
+    }
+
+    /// Makes the queue that was looked at last again, or ends looking at it where its group was deleted. Others go on while
+    /// Azure does not let it be made.
+    async fn restore(&mut self, source: &Source) -> Result<(), Gone> {
+        match self.groups.restore(&source.topic, &source.name, Some(&source.group)).await {
+            Ok(true) => {
+                self.watch_again(None);
+                Ok(())
+            }
+            Ok(false) => {
+                self.sources.pop();
+                let topic = &source.topic.name;
+                self.outlet.report(Error::not_found(format!("the group of topic {topic:?} was deleted"))).await
+            }
+            Err(error) => {
+                if self.watch_again(Some(Instant::now() + LONGEST_PAUSE)).is_none() {
+                    tracing::warn!("no messages of topic {:?} are received: {error}", source.topic.name);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Says when to try again; and when that was before.
+    fn watch_again(&mut self, vanished: Option<Instant>) -> Option<Instant> {
+        std::mem::replace(&mut self.sources.last_mut()?.vanished, vanished)
     }
 
     /// Leases as many messages of one group as there is room for.
@@ -100,12 +143,12 @@ impl Member {
                 visibility_timeout: Some(self.lease),
                 ..Default::default()
             };
-            source.queue.receive_messages(Some(options)).await?.into_model()
+            source.queue.receive_messages(Some(options)).await
         };
         // What a lost answer leased comes after its lease. The next request leases others.
         let taken = match self.post.link.ask(Lost::SendAgain, ask).await {
-            Ok(taken) => taken.items.unwrap_or_default(),
-            Err(failure) if failure.status() == 404 => return Ok(Found::Deleted),
+            Ok(taken) => received::read(taken),
+            Err(failure) if failure.is_no_queue() => return Ok(Found::Gone),
             Err(failure) => return Err(failure.into_error(&source.name)),
         };
         if taken.is_empty() {
@@ -117,28 +160,40 @@ impl Member {
         Ok(Found::Messages(opened))
     }
 
+    /// One message. Where what it is in cannot be had now it is given back, and stops no other.
     async fn open(
         &self,
         source: &Arc<Source>,
-        received: ReceivedMessage,
+        received: Result<Received>,
         ends: Instant,
         room: Room,
     ) -> Result<AzureDelivery> {
-        let (message, blob) = self.post.open(&source.name, &received).await?;
-        let (Some(id), Some(receipt)) = (received.message_id, received.pop_receipt) else {
-            return Err(Error::other("Azure gave a message without an ID or a receipt"));
+        let Received { id, receipt, leases, text } = received?;
+        let (opened, failed) = match self.post.open(&source.name, &text).await {
+            Ok(opened) => (opened, None),
+            Err(error) => (Opened::without_blob(&text), Some(error)),
         };
-        Ok(AzureDelivery {
+        let Opened { message, blob, released, is_readable } = opened;
+        let delivery = AzureDelivery {
             post: self.post.clone(),
             source: source.clone(),
             id,
             receipt,
-            count: received.dequeue_count.and_then(|count| count.try_into().ok()).unwrap_or(1),
+            count: if is_readable { leases.saturating_sub(released).max(1) } else { NOT_FOR_HANDLERS },
+            released,
             message,
             blob,
             lease: self.lease,
             ends,
             _room: room,
-        })
+        };
+        match failed {
+            None => Ok(delivery),
+            Some(error) => {
+                // Where this fails, the lease ends by itself.
+                let _ = delivery.release(AGAIN).await;
+                Err(error)
+            }
+        }
     }
 }

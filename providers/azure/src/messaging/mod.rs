@@ -5,28 +5,39 @@ mod inbox;
 mod member;
 mod post;
 mod queues;
+mod received;
+mod records;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::future::{join_all, try_join_all};
 use slight_capabilities::{
-    Deliveries, Inbox, Message, Messaging, QualifiedName, Readiness, ReplyTo, Result, Subscription,
+    Deliveries, Error, Inbox, Message, Messaging, QualifiedName, Readiness, ReplyTo, Result, Subscription,
 };
 use slight_handover::handover;
 use tokio::sync::Notify;
 
-use self::{delivery::Source, groups::Groups, member::Member, post::Post};
+use self::{
+    delivery::Source,
+    groups::Groups,
+    member::Member,
+    post::{Post, Sent},
+};
 use crate::{link::Link, location::Location, settings::MessagingSettings};
 
 pub(crate) use self::{post::MAX_MESSAGE_BYTES, queues::MAX_PREFIX};
+
+/// How long a message waits in its queue: Azure's word for ever.
+const FOR_EVER: i32 = -1;
 
 /// All topics and inboxes below one location.
 ///
 /// A group of a topic is a queue, and a topic is no more than the queues of its groups: a publication goes into each.
 pub(crate) struct Topics {
     post: Arc<Post>,
-    groups: Groups,
+    groups: Arc<Groups>,
     /// Tells inboxes that a request went out.
     sent: Arc<Notify>,
 }
@@ -35,7 +46,7 @@ impl Topics {
     pub(crate) fn new(link: Arc<Link>, settings: &MessagingSettings) -> Self {
         let location = Location::new(link.clone(), &settings.location, settings.create);
         let post = Arc::new(Post { link, location });
-        Self { groups: Groups::new(post.clone(), settings.group_cache), post, sent: Arc::default() }
+        Self { groups: Arc::new(Groups::new(post.clone(), settings.group_cache)), post, sent: Arc::default() }
     }
 
     pub(crate) fn location(&self) -> &Location {
@@ -55,7 +66,24 @@ impl Topics {
 
     async fn made(&self, topic: &QualifiedName, group: &str) -> Result<Arc<Source>> {
         let name = self.groups.create(topic, group).await?;
-        Ok(Arc::new(Source { topic: topic.name.clone(), queue: self.post.queue(&name)?, name }))
+        Ok(Arc::new(Source { topic: topic.clone(), group: group.to_owned(), queue: self.post.queue(&name)?, name }))
+    }
+
+    /// Sends to one group. Where its queue has vanished, although nobody deleted the group, it is made again first.
+    async fn send(&self, topic: &QualifiedName, queue: &str, envelope: &Bytes) -> Result<()> {
+        if let Sent::Taken = self.post.send(queue, envelope, FOR_EVER).await? {
+            return Ok(());
+        }
+        if !self.groups.restore(topic, queue, None).await? {
+            return Ok(());
+        }
+        match self.post.send(queue, envelope, FOR_EVER).await? {
+            Sent::Taken => Ok(()),
+            Sent::NoQueue => Err(Error::unavailable(format!(
+                "the queue {queue:?} of topic {:?} is deleted by somebody else again and again",
+                topic.name
+            ))),
+        }
     }
 }
 
@@ -66,18 +94,18 @@ impl Messaging for Topics {
         let envelope = post::pack(message)?;
         let queues = self.groups.of(topic).await?;
         // All of them, also when one fails: a group is not to suffer for another. One that was deleted wants nothing.
-        let sent = join_all(queues.iter().map(|queue| self.post.send(queue, &envelope, -1))).await;
+        let sent = join_all(queues.iter().map(|queue| self.send(topic, queue, &envelope))).await;
         if is_request {
             self.sent.notify_waiters();
         }
-        sent.into_iter().try_for_each(|sent| sent.map(drop))
+        sent.into_iter().collect()
     }
 
     async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
         let Subscription { topics, group, capacity, visibility } = &subscription;
         let sources = try_join_all(topics.iter().map(|topic| self.made(topic, group))).await?;
         let (outlet, deliveries) = handover(*capacity);
-        tokio::spawn(Member::new(self.post.clone(), sources, *visibility, outlet).run());
+        tokio::spawn(Member::new(self.post.clone(), self.groups.clone(), sources, *visibility, outlet).run());
         Ok(deliveries)
     }
 

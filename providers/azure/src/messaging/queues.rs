@@ -23,6 +23,11 @@ pub(super) fn of_group(location: &str, topic: &QualifiedName, group: &str) -> St
     format!("{}{}", of_topic(location, topic), hash(group))
 }
 
+/// Whether a name that begins as those of a topic's groups is that of one of them.
+pub(super) fn is_of_topic(prefix: &str, name: &str) -> bool {
+    name.strip_prefix(prefix).is_some_and(is_address)
+}
+
 /// What the names of the queues of all inboxes begin with. No hash is as short.
 pub(super) fn of_inboxes(location: &str) -> String {
     format!("{location}-inbox-")
@@ -65,6 +70,30 @@ mod tests {
         assert_ne!(queue("a", "b"), queue("b", "a"));
         assert_ne!(queue("a", "b"), queue("a", "c"));
         assert!(queue("a", "b").starts_with(&of_topic(&location, &"a".into())));
+    }
+
+    #[test]
+    fn no_name_is_of_two_locations_topics_or_kinds() {
+        let (locations, texts) =
+            (["abc", "abc-inbox", "abc-inbox-inbox", "inbox", "groups"], ["a", "b", "a/b", "inbox"]);
+        let mut names = Vec::new();
+        for location in locations {
+            names.push(format!("{}{}", of_inboxes(location), "a".repeat(HASH)));
+            for topic in texts {
+                for prefix in ["", "a", "a-", "a/"] {
+                    let topic = QualifiedName::new(prefix, topic);
+                    names.extend(texts.map(|group| of_group(location, &topic, group)));
+                }
+            }
+        }
+        let all: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(all.len(), names.len());
+        for location in locations {
+            let inboxes = names.iter().filter(|name| name.strip_prefix(&of_inboxes(location)).is_some_and(is_address));
+            assert_eq!(inboxes.count(), 1, "{location}");
+            let topic = of_topic(location, &"a".into());
+            assert_eq!(names.iter().filter(|name| is_of_topic(&topic, name)).count(), texts.len(), "{location}");
+        }
     }
 
     #[test]

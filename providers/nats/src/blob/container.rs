@@ -8,8 +8,8 @@ use slight_capabilities::{
 
 use super::{
     download,
-    meta::{Meta, Object, State},
-    names::Subjects,
+    meta::{Described, Object, State},
+    names::{self, Subjects},
     upload::Upload,
 };
 use crate::{
@@ -35,35 +35,47 @@ impl NatsContainer {
     /// What is under the name of an object.
     pub(super) async fn state(&self, object: &str) -> Result<State> {
         let Some(stored) = self.stream.last(&self.subjects.meta(object)).await? else {
-            return Ok(State { sequence: 0, object: None });
+            return Ok(State { sequence: 0, is_damaged: false, object: None });
         };
-        let written_at = stored.time;
-        let meta = self.read(&stored)?;
-        Ok(State { sequence: stored.sequence, object: meta.map(|meta| Object { meta, written_at }) })
-    }
-
-    fn read(&self, stored: &Stored) -> Result<Option<Meta>> {
-        if stored.is_marker {
-            return Ok(None);
-        }
-        let meta: Meta = serde_json::from_slice(&stored.data).map_err(errors::odd)?;
-        Ok((!meta.deleted).then_some(meta))
+        let (sequence, written_at) = (stored.sequence, stored.time);
+        let described = if stored.is_marker { Described::Deleted } else { Described::by(&stored.data) };
+        Ok(State {
+            sequence,
+            is_damaged: matches!(described, Described::Damaged),
+            object: described.object().map(|meta| Object { meta, written_at }),
+        })
     }
 
     pub(super) async fn find(&self, object: &str) -> Result<Object> {
-        self.state(object).await?.object.ok_or_else(|| missing(object))
+        let state = self.state(object).await?;
+        match state.object {
+            Some(found) => Ok(found),
+            None if state.is_damaged => Err(Error::other(format!(
+                "the object {object:?} cannot be read: what NATS has as its description is none; write it again or delete it"
+            ))),
+            None => Err(missing(object)),
+        }
     }
 
     async fn delete_one(&self, object: &str) -> Result<()> {
-        let State { sequence, object: Some(found) } = self.state(object).await? else { return Ok(()) };
+        let state = self.state(object).await?;
+        if state.object.is_none() && !state.is_damaged {
+            return Ok(());
+        }
         // What somebody has written meanwhile stays. Either way nothing refers to this content any more.
-        self.stream.purge(&self.subjects.meta(object), Some(sequence + 1)).await?;
-        self.stream.purge(&self.subjects.chunks(&found.meta.id), None).await
+        self.stream.purge(&self.subjects.meta(object), Some(state.sequence + 1)).await?;
+        match state.object.filter(|found| names::is_id(&found.meta.id)) {
+            Some(found) => self.stream.purge(&self.subjects.chunks(&found.meta.id), None).await,
+            None => Ok(()),
+        }
     }
 
+    /// An object whose description cannot be read is listed, so that it can be deleted.
     fn listed(&self, subject: &str, description: &[u8]) -> Option<String> {
-        let meta: Meta = serde_json::from_slice(description).ok()?;
-        if meta.deleted { None } else { self.subjects.object(subject) }
+        match Described::by(description) {
+            Described::Deleted => None,
+            _ => self.subjects.object(subject),
+        }
     }
 }
 

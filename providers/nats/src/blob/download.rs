@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::{
     container::NatsContainer,
     meta::{Meta, digest},
+    names,
 };
 use crate::{
     pull::{Pulled, Puller, Reader, SIZE, Stretch, place},
@@ -28,12 +29,16 @@ const LOOKED_AT: usize = 1000;
 /// How often the next chunk is asked for before it is taken for gone.
 const ATTEMPTS: u32 = 3;
 
+/// How long a replica may be behind until what it does not have is taken for gone.
+const BEHIND: Duration = Duration::from_secs(1);
+
 /// How long to wait until a replica that is behind may have caught up.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Opens an object for reading: the version that is there now, or fails.
 pub(super) async fn open(container: &NatsContainer, object: &str, range: ByteRange) -> Result<Blob> {
     let end = Instant::now() + RESPONSE;
+    let mut first = None;
     loop {
         let meta = container.find(object).await?.meta;
         if meta.is_link() {
@@ -44,8 +49,16 @@ pub(super) async fn open(container: &NatsContainer, object: &str, range: ByteRan
         if size == 0 {
             return Ok(Blob { size, body: Box::pin(stream::empty()) });
         }
+        if !names::is_id(&meta.id) || meta.chunks == 0 {
+            return Err(incomplete(object));
+        }
+        let id = meta.id.clone();
         if let Some(body) = version(container, meta, wanted).await? {
             return Ok(Blob { size, body });
+        }
+        let (since, first) = first.get_or_insert_with(|| (Instant::now(), id.clone()));
+        if *first == id && since.elapsed() > BEHIND {
+            return Err(incomplete(object));
         }
         // It was overwritten just now, or a replica does not have it yet.
         if Instant::now() > end {
@@ -72,6 +85,10 @@ async fn version(
         Ok(download.next().await?.map(|bytes| (bytes, download)))
     });
     Ok(Some(Box::pin(bytes)))
+}
+
+fn incomplete(object: &str) -> Error {
+    Error::other(format!("the content of the object {object:?} is not there as its description has it: it is damaged"))
 }
 
 fn changed(object: &str) -> Error {
@@ -112,7 +129,7 @@ impl Download {
             return Ok(None);
         }
         let whole = wanted.start == 0 && wanted.end == meta.size;
-        let hash = (whole && meta.digest.is_some()).then(|| Context::new(&SHA256));
+        let hash = (whole && meta.sha_256().is_some()).then(|| Context::new(&SHA256));
         let left = wanted.end - wanted.start;
         Ok(Some(Self { container: container.clone(), subject, meta, reader, from, chunks, skip, left, hash }))
     }
@@ -128,7 +145,8 @@ impl Download {
                         return Ok(Some(bytes));
                     }
                 }
-                Pulled::Done if asked == ATTEMPTS || self.chunks == 0 => return Err(changed(&self.meta.name)),
+                Pulled::Done if self.chunks == 0 => return Err(incomplete(&self.meta.name)),
+                Pulled::Done if asked == ATTEMPTS => return Err(changed(&self.meta.name)),
                 Pulled::Done => {
                     asked += 1;
                     self.ask().await?;
@@ -166,8 +184,8 @@ impl Download {
 
     /// Before the last bytes are given, that all of them are those that were written.
     fn check(&mut self) -> Result<()> {
-        if let (Some(found), Some(expected)) = (self.hash.take().map(digest), &self.meta.digest)
-            && found != *expected
+        if let (Some(found), Some(expected)) = (self.hash.take().map(digest), self.meta.sha_256())
+            && found != expected
         {
             return Err(Error::other(format!("the content of the object {:?} is damaged", self.meta.name)));
         }

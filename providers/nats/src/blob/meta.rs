@@ -8,7 +8,9 @@ use serde_json::Value;
 /// The description of an object, as NATS's own clients write it (ADR-20).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Meta {
+    #[serde(default)]
     pub(super) name: String,
+    #[serde(default)]
     pub(super) bucket: String,
     /// Under which subject its content is.
     #[serde(rename = "nuid", default)]
@@ -37,12 +39,19 @@ pub(super) struct Options {
     pub(super) link: Option<Value>,
 }
 
+const SHA_256: &str = "SHA-256=";
+
 /// In the metadata, the content that this version has replaced: for the case that removing it fails.
 const REPLACED: &str = "slight-replaced";
 
 impl Meta {
     pub(super) fn is_link(&self) -> bool {
         self.options.as_ref().is_some_and(|options| options.link.is_some())
+    }
+
+    /// The hash of the content, if it is one that is known here.
+    pub(super) fn sha_256(&self) -> Option<&str> {
+        self.digest.as_deref().filter(|digest| digest.starts_with(SHA_256))
     }
 
     pub(super) fn replaced(&self) -> Option<&str> {
@@ -55,9 +64,34 @@ impl Meta {
     }
 }
 
+/// What a message under the subject of a description says.
+pub(super) enum Described {
+    Object(Meta),
+    Deleted,
+    /// Nothing that can be understood.
+    Damaged,
+}
+
+impl Described {
+    pub(super) fn by(description: &[u8]) -> Self {
+        match serde_json::from_slice::<Meta>(description) {
+            Ok(meta) if meta.deleted => Self::Deleted,
+            Ok(meta) => Self::Object(meta),
+            Err(_) => Self::Damaged,
+        }
+    }
+
+    pub(super) fn object(self) -> Option<Meta> {
+        match self {
+            Self::Object(meta) => Some(meta),
+            Self::Deleted | Self::Damaged => None,
+        }
+    }
+}
+
 /// How the description has the hash of a content.
 pub(super) fn digest(content: Context) -> String {
-    format!("SHA-256={}", URL_SAFE.encode(content.finish()))
+    format!("{SHA_256}{}", URL_SAFE.encode(content.finish()))
 }
 
 /// What a subject of a description holds.
@@ -65,6 +99,8 @@ pub(super) fn digest(content: Context) -> String {
 pub(super) struct State {
     /// That of the last message, or 0.
     pub(super) sequence: u64,
+    /// Whether that is no description of an object, nor says that there is none: another program wrote it.
+    pub(super) is_damaged: bool,
     /// The object, if there is one.
     pub(super) object: Option<Object>,
 }

@@ -31,6 +31,15 @@ pub(super) fn is_bucket(name: &str) -> bool {
     (1..=250).contains(&name.len()) && name.bytes().all(known)
 }
 
+/// Whether this can be what the subject of a content ends with. Another program may have written it into a description:
+/// it must not lead to other subjects.
+pub(super) fn is_id(id: &str) -> bool {
+    !id.is_empty()
+        && !id.contains(['*', '>'])
+        && id.split('.').all(|part| !part.is_empty())
+        && !id.contains(char::is_whitespace)
+}
+
 /// The stream of an object store.
 pub(super) fn stream(bucket: &str) -> String {
     format!("OBJ_{bucket}")
@@ -107,6 +116,32 @@ mod tests {
         for bucket in buckets {
             assert!(bucket.starts_with("l__") && is_bucket(&bucket), "{bucket}");
         }
+    }
+
+    #[test]
+    fn no_two_containers_are_one_object_store() {
+        let locations = ["a", "a-", "a-b", "OBJ"];
+        let prefixes = ["", "b", "b-", "b/", "b.c", "b_"];
+        let names = ["c", "-c", "_c", "b_c", "b=/c", "=/c", "c/d", "__x", "=", "OBJ_a_c"];
+        let mut found = std::collections::HashMap::new();
+        for location in locations {
+            for name in prefixes.iter().flat_map(|prefix| names.map(|name| QualifiedName::new(*prefix, name))) {
+                let bucket = bucket(location, &name);
+                // The sweep of a location looks into none of another.
+                for other in locations.iter().filter(|other| **other != location) {
+                    assert!(!bucket.starts_with(&bucket_prefix(other)), "{bucket} of {location} and {other}");
+                }
+                assert_eq!(found.insert(bucket, (location, name.clone())), None, "{location} {name:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_description_says_of_its_content_leads_nowhere_else() {
+        for odd in ["", "*", ">", "a.>", "a..b", ".", "a b", "a\r\n"] {
+            assert!(!is_id(odd), "{odd:?}");
+        }
+        assert!(is_id("VBwQ5PyIyLTMUXeN4QSNLP") && is_id("a.b"));
     }
 
     #[test]

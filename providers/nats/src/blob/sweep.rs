@@ -43,7 +43,12 @@ async fn sweep_all(link: &Link, location: &str) -> Result<()> {
         offset += names.len();
         for name in names.iter().filter(|name| name.starts_with(&prefix)) {
             if let Some(bucket) = name.strip_prefix(&stream("")) {
-                sweep_one(&NatsContainer::own(link, bucket)).await?;
+                // One that cannot be looked through is no reason to leave the others.
+                if let Err(error) = sweep_one(&NatsContainer::own(link, bucket)).await {
+                    tracing::warn!(
+                        "looking for what is left of uploads to the object store {bucket:?} failed: {error}"
+                    );
+                }
             }
         }
         if offset >= page.total {

@@ -29,21 +29,27 @@ const HEADERS: usize = 128;
 const WINDOW: usize = 128;
 
 /// One bucket: each entry is the last message of a subject.
-pub(super) struct NatsBucket {
-    pub(super) location: Arc<Location>,
+pub(crate) struct NatsBucket {
+    location: Arc<Location>,
     /// What the subjects begin with.
-    pub(super) prefix: String,
-    pub(super) turns: Arc<Turns>,
+    prefix: String,
+    turns: Arc<Turns>,
 }
 
 impl NatsBucket {
+    /// The bucket of those subjects that begin with `prefix`.
+    pub(crate) fn new(location: &Arc<Location>, prefix: String, turns: &Arc<Turns>) -> Self {
+        Self { location: location.clone(), prefix, turns: turns.clone() }
+    }
+
     fn subject(&self, key: &str) -> String {
         format!("{}{}", self.prefix, encode_name(key))
     }
 
     /// The entry with its sequence; the sequence alone, not 0, where a client of another kind has left a marker.
     async fn read(&self, key: &str) -> Result<(u64, Option<Bytes>)> {
-        let stored = self.location.note(self.location.stream.last(&self.subject(key)).await)?;
+        let subject = self.subject(key);
+        let stored = self.location.ask(|| self.location.stream.last(&subject)).await?;
         Ok(stored.map_or((0, None), |stored| (stored.sequence, (!stored.is_marker).then_some(stored.data))))
     }
 
@@ -61,7 +67,7 @@ impl NatsBucket {
         // A second attempt would not find what it expects, and report a conflict with itself.
         let lost = if expected.is_some() { Lost::Report } else { Lost::SendAgain };
         let call = Call { subject: self.subject(key), headers, payload: value };
-        self.location.note(stream.publish(&call, lost).await).map(drop)
+        self.location.ask(|| stream.publish(&call, lost)).await.map(drop)
     }
 
     /// Takes turns with the increments of this process, and races those of others.
@@ -124,7 +130,8 @@ impl Bucket for NatsBucket {
 
     async fn delete(&self, key: &str) -> Result<()> {
         // Without a marker, which would stay for ever and be looked at by every listing.
-        self.location.note(self.location.stream.purge(&self.subject(key), None).await)
+        let subject = self.subject(key);
+        self.location.ask(|| self.location.stream.purge(&subject, None)).await
     }
 
     async fn keys(&self, cursor: Option<&Cursor>) -> Result<Page<String>> {
@@ -135,7 +142,7 @@ impl Bucket for NatsBucket {
             name: &|message| if is_marker(message.headers.as_ref()) { None } else { self.key(&message.subject) },
             name_of_stored: &|stored: &Stored| if stored.is_marker { None } else { self.key(&stored.subject) },
         };
-        self.location.note(listing::page(&self.location.stream, &listing, cursor).await)
+        self.location.ask(|| listing::page(&self.location.stream, &listing, cursor)).await
     }
 
     async fn swap(&self, key: &str, expected: Option<&Version>, value: Bytes) -> Result<()> {

@@ -13,7 +13,7 @@ const LONGEST: Duration = Duration::from_millis(50);
 
 /// Lets the increments of a key in this process have their turns, so that they race only those of other processes: else
 /// each success would cost all others a round trip.
-pub(super) struct Turns(Vec<Mutex<()>>);
+pub(crate) struct Turns(Vec<Mutex<()>>);
 
 impl Default for Turns {
     fn default() -> Self {

@@ -7,7 +7,7 @@ use async_nats::jetstream::stream::Config;
 use async_trait::async_trait;
 use slight_capabilities::{Bucket, KeyValue, QualifiedName, Readiness, Result};
 
-use self::{bucket::NatsBucket, counters::Turns};
+pub(crate) use self::{bucket::NatsBucket, counters::Turns};
 use crate::{
     link::Link,
     location::{Location, config},
@@ -53,7 +53,47 @@ impl Buckets {
 impl KeyValue for Buckets {
     async fn open(&self, name: &QualifiedName) -> Result<Arc<dyn Bucket>> {
         self.location.ready().await?;
-        let prefix = format!("$KV.{}.{}.{END}.", self.name, name.encoded());
-        Ok(Arc::new(NatsBucket { location: self.location.clone(), prefix, turns: self.turns.clone() }))
+        let prefix = prefix(&self.name, name);
+        Ok(Arc::new(NatsBucket::new(&self.location, prefix, &self.turns)))
+    }
+}
+
+/// What the subjects of a bucket begin with.
+fn prefix(location: &str, name: &QualifiedName) -> String {
+    format!("$KV.{location}.{}.{END}.", name.encoded())
+}
+
+#[cfg(test)]
+mod tests {
+    use slight_capabilities::encode_name;
+
+    use super::*;
+
+    #[test]
+    fn no_two_entries_are_one_subject() {
+        let mut found = std::collections::HashMap::new();
+        for location in ["a", "a_", "a-b"] {
+            for bucket_prefix in ["", "shop", "shop-", "shop/", "shop.x"] {
+                for name in ["a", "-a", "=", "a.=.b", "=.a", "shop=/a", "=/a", "x.a"] {
+                    for key in ["k", "=", "=.k", "b.=.k", "a.=.k", "*", ">", "."] {
+                        let entry = (location, bucket_prefix, name, key);
+                        let subject = format!(
+                            "{}{}",
+                            prefix(location, &QualifiedName::new(bucket_prefix, name)),
+                            encode_name(key)
+                        );
+                        assert_eq!(found.insert(subject, entry), None, "{entry:?}");
+                    }
+                }
+            }
+        }
+        // No listing shows what is in another bucket.
+        let prefixes: std::collections::BTreeSet<_> = found
+            .values()
+            .map(|(location, before, name, _)| prefix(location, &QualifiedName::new(*before, *name)))
+            .collect();
+        for one in &prefixes {
+            assert_eq!(prefixes.iter().filter(|other| other.starts_with(one)).count(), 1, "{one}");
+        }
     }
 }

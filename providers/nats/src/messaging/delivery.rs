@@ -4,12 +4,16 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use slight_capabilities::{Delivery, Error, Message, Outcome, Result, retry_wait};
 use slight_handover::{Leased, Room};
-use tokio::time::Instant;
+use tokio::{runtime::Handle, time::Instant};
 
-use super::group::{Group, LEASE};
+use super::{
+    group::{Group, LEASE},
+    uncounted::Uncounted,
+};
 use crate::{
     call::Call,
     link::{Link, Lost},
+    pull::Place,
 };
 
 /// One message that is leased to this process.
@@ -18,13 +22,18 @@ pub(super) struct NatsDelivery {
     pub(super) group: Arc<Group>,
     /// Where what becomes of it is told.
     pub(super) reply: String,
-    pub(super) count: u32,
+    pub(super) place: Place,
+    /// How many of its deliveries nobody took.
+    pub(super) not_counted: u32,
+    pub(super) uncounted: Arc<Uncounted>,
     pub(super) message: Message,
     pub(super) visibility: Duration,
     /// When the lease is over, by our clock.
     pub(super) ends: Instant,
     /// The room that it takes up in the subscription.
-    pub(super) _room: Room,
+    pub(super) room: Option<Room>,
+    /// Whether the server's count of this delivery is right, or was written down as wrong.
+    pub(super) is_accounted: bool,
 }
 
 impl NatsDelivery {
@@ -35,6 +44,26 @@ impl NatsDelivery {
             return Ok(());
         }
         self.link.tell(self.call(postponed(self.visibility))).await
+    }
+
+    /// Takes note of deliveries that nobody took: only one that has come before has any.
+    pub(super) async fn subtract(&mut self) -> Result<()> {
+        if self.place.delivered > 1 {
+            self.not_counted = self.uncounted.of(&self.record()).await?;
+        }
+        Ok(())
+    }
+
+    fn record(&self) -> String {
+        let Place { sequence, time, .. } = self.place;
+        format!("{}.{sequence}.{time}", self.group.consumer)
+    }
+
+    /// Gives the message to whoever asks next, with the count that it had. That is written down first: it comes at once.
+    async fn release(&self) -> Result<()> {
+        self.uncounted.add(&self.record()).await;
+        // Somebody else may have it, who must not lose it.
+        if self.is_over() { Err(self.lost()) } else { self.tell(postponed(Duration::ZERO)).await.map(drop) }
     }
 
     fn call(&self, said: Bytes) -> Call {
@@ -57,9 +86,27 @@ impl Leased for NatsDelivery {
         Instant::now() >= self.ends
     }
 
-    async fn give_back(self) {
+    async fn give_back(mut self) {
+        self.is_accounted = true;
         // Where this fails, the lease ends by itself.
-        let _ = self.link.tell(self.call(postponed(Duration::ZERO))).await;
+        let _ = self.release().await;
+    }
+
+    fn taken(&mut self) {
+        self.is_accounted = true;
+    }
+}
+
+impl Drop for NatsDelivery {
+    /// Takes note of a delivery whose lease has ended before anybody took it.
+    fn drop(&mut self) {
+        let (false, Ok(runtime)) = (self.is_accounted, Handle::try_current()) else { return };
+        let (uncounted, record, room) = (self.uncounted.clone(), self.record(), self.room.take());
+        runtime.spawn(async move {
+            uncounted.add(&record).await;
+            // It may come to this member again, not before.
+            drop(room);
+        });
     }
 }
 
@@ -74,7 +121,7 @@ impl Delivery for NatsDelivery {
     }
 
     fn count(&self) -> u32 {
-        self.count
+        self.place.delivered.saturating_sub(self.not_counted).max(1)
     }
 
     async fn extend(&mut self) -> Result<()> {
@@ -92,9 +139,15 @@ impl Delivery for NatsDelivery {
     async fn settle(self: Box<Self>, outcome: Outcome) -> Result<()> {
         match outcome {
             // It takes effect also where the lease has ended: then nobody needs to do it once more.
-            Outcome::Ack => self.tell(Bytes::from_static(b"+ACK")).await.map(drop),
+            Outcome::Ack => {
+                self.tell(Bytes::from_static(b"+ACK")).await?;
+                if self.not_counted > 0 {
+                    self.uncounted.forget(&self.record()).await;
+                }
+                Ok(())
+            }
+            Outcome::Release => self.release().await,
             // The message may be with somebody else, who must not lose it.
-            Outcome::Release => self.tell(postponed(Duration::ZERO)).await.map(drop),
             Outcome::Retry { .. } if self.is_over() => Err(self.lost()),
             Outcome::Retry { after } => self.tell(postponed(retry_wait(after))).await.map(drop),
         }

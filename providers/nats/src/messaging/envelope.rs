@@ -5,7 +5,7 @@
 //! size, so that what is guaranteed to fit does. A stream takes 64 KiB of headers: larger ones stand at the beginning of
 //! the body.
 
-use async_nats::{HeaderMap, HeaderValue};
+use async_nats::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use bytes::Bytes;
 use form_urlencoded::{Serializer, byte_serialize, parse};
 use slight_capabilities::{Message, ReplyTo};
@@ -57,10 +57,38 @@ fn lines(headers: &HeaderMap) -> String {
 
 fn parsed(lines: &str) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    for (name, text) in lines.lines().filter_map(|line| line.split_once(": ")) {
-        headers.append(name, value(text));
+    for (name, text) in lines.lines().filter_map(|line| line.split_once(':')) {
+        // Another program may have written them.
+        if let Ok(name) = name.parse::<HeaderName>() {
+            headers.append(name, value(text.strip_prefix(' ').unwrap_or(text)));
+        }
     }
     headers
+}
+
+/// What the headers are as NATS has them, before the first one.
+const VERSION: &str = "NATS/1.0";
+
+/// Whether the client of NATS can read these headers of a message.
+pub(super) fn is_readable(headers: &[u8]) -> bool {
+    let Ok(headers) = std::str::from_utf8(headers) else { return false };
+    let mut lines = headers.lines();
+    let Some(status) = lines.next().map(|first| first.strip_prefix(VERSION).map(str::trim)) else { return true };
+    let status_is = |status: &str| {
+        let number = status.split(' ').next().unwrap_or_default();
+        number.is_empty() || number.parse::<StatusCode>().is_ok()
+    };
+    let is_header = |line: &str| {
+        let further = line.is_empty() || line.starts_with(char::is_whitespace);
+        let named = line.split_once(':').is_some_and(|(name, _)| name.parse::<HeaderName>().is_ok());
+        (further || named) && !line.contains('\r')
+    };
+    status.is_some_and(status_is) && lines.all(is_header)
+}
+
+/// Reads, as far as it can be, a message whose headers the client of NATS cannot read.
+pub(super) fn read_anyway(headers: &[u8], data: Bytes) -> Message {
+    read(Some(&parsed(&String::from_utf8_lossy(headers))), data)
 }
 
 fn apart(message: Message) -> (HeaderMap, Bytes) {
@@ -143,6 +171,30 @@ mod tests {
         let (headers, body) = write(large);
         assert!(lines(&headers).len() < 100 && body.ends_with(b"\r\ndata"));
         comes_back(&Message { content_type: Some("x".repeat(100_000)), ..Message::default() });
+    }
+
+    #[test]
+    fn what_other_programs_write_is_read_as_far_as_it_can_be() {
+        for odd in [
+            &b"NATS/1.0\r\nA: \xff\r\n\r\n"[..],
+            b"NATS/1.0\r\nA: 1\r2\r\n",
+            b"NATS/1.0\r\nno colon\r\n",
+            b"x",
+            b"NATS/1.0 abc\r\n",
+        ] {
+            assert!(!is_readable(odd), "{odd:?}");
+            assert_eq!(read_anyway(odd, "data".into()), Message { data: "data".into(), ..Message::default() });
+        }
+        for fine in
+            [&b""[..], b"NATS/1.0\r\nA:1\r\n b\r\n\r\n", b"NATS/1.0 503 No\r\n\r\n", "NATS/1.0\r\nA: \u{e9}".as_bytes()]
+        {
+            assert!(is_readable(fine), "{fine:?}");
+        }
+        let lines = "\u{e9}: x\r\nno colon\r\n: y\r\nContent-Type: a/b\r\n";
+        let mut headers = HeaderMap::new();
+        headers.insert(IN_BODY, HeaderValue::from(lines.len()));
+        let found = read(Some(&headers), format!("{lines}data").into());
+        assert_eq!(found, Message { data: "data".into(), content_type: Some("a/b".into()), ..Message::default() });
     }
 
     #[test]

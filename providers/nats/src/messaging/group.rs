@@ -22,9 +22,9 @@ pub(super) struct Group {
     /// The topic, as the guest named it.
     pub(super) topic_name: String,
     pub(super) consumer: String,
-    subject: String,
+    pub(super) subject: String,
+    pub(super) group: String,
     encoded: String,
-    group: String,
 }
 
 /// The subject of a topic's messages. An encoded name has nothing in it that means anything to NATS.
@@ -43,16 +43,58 @@ impl Group {
         }
     }
 
-    /// Makes the consumer, if it is not there.
+    /// Makes the consumer, if it is not there, and what it needs of one that is there.
     pub(super) async fn make(&self, stream: &Stream) -> Result<()> {
-        let config = self.config();
-        if stream.create_consumer(&self.consumer, config.clone()).await?.is_some() {
+        if stream.create_consumer(&self.consumer, self.config()).await?.is_some() {
             return Ok(());
         }
-        let found = stream.consumer(&self.consumer).await?;
-        match found {
-            Some(found) => self.compare(&stream.name, &found.config, &config),
+        match stream.consumer(&self.consumer).await? {
+            Some(found) => self.mend(stream, &found.config).await,
             None => Err(errors::no_jetstream()),
+        }
+    }
+
+    /// Sets back what somebody has set of the consumer that would lose messages or leases. Anything else that an operator
+    /// may set is no concern of ours.
+    pub(super) async fn mend(&self, stream: &Stream, found: &Config) -> Result<()> {
+        let mended = self.mended(found.clone());
+        if *found == mended {
+            return Ok(());
+        }
+        let topic = &self.topic_name;
+        if found.deliver_subject.is_none() && stream.update_consumer(&self.consumer, mended).await?.is_some() {
+            tracing::warn!(
+                "the consumer {:?} of the stream {:?} in NATS, which is the group {:?} of topic {topic:?}, was changed by \
+                 somebody so that messages would have been lost, and was set back",
+                self.consumer,
+                stream.name,
+                self.group
+            );
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "the consumer {:?} of the stream {:?} in NATS is not as slight makes it: it needs to be a pull consumer with \
+             the filter {:?}, explicit acknowledgements, an ack-wait of {LEASE:?} and no maximum of deliveries; delete it, \
+             and it is made anew",
+            self.consumer, stream.name, self.subject
+        )))
+    }
+
+    fn mended(&self, found: Config) -> Config {
+        let wanted = self.config();
+        Config {
+            filter_subject: wanted.filter_subject,
+            filter_subjects: wanted.filter_subjects,
+            ack_policy: wanted.ack_policy,
+            ack_wait: wanted.ack_wait,
+            max_deliver: wanted.max_deliver,
+            backoff: wanted.backoff,
+            headers_only: wanted.headers_only,
+            max_batch: wanted.max_batch,
+            max_bytes: wanted.max_bytes,
+            max_expires: wanted.max_expires,
+            inactive_threshold: wanted.inactive_threshold,
+            ..found
         }
     }
 
@@ -73,23 +115,6 @@ impl Group {
             ..Config::default()
         }
     }
-
-    /// What an operator may set otherwise is no concern of ours; what would lose messages or leases is.
-    fn compare(&self, stream: &str, found: &Config, wanted: &Config) -> Result<()> {
-        let same = found.filter_subject == wanted.filter_subject
-            && found.ack_policy == wanted.ack_policy
-            && found.ack_wait == wanted.ack_wait
-            && found.max_deliver == wanted.max_deliver
-            && found.deliver_subject.is_none();
-        if same {
-            return Ok(());
-        }
-        Err(Error::invalid(format!(
-            "the consumer {:?} of the stream {stream:?} in NATS is not as slight makes it: it needs the filter {:?}, \
-             explicit acknowledgements, an ack-wait of {LEASE:?} and no maximum of deliveries",
-            self.consumer, self.subject
-        )))
-    }
 }
 
 /// Something of the group's name to be recognised by, and what tells it from all others.
@@ -105,6 +130,21 @@ fn consumer_name(topic: &str, group: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_topics_are_one_subject_and_no_two_groups_one_consumer() {
+        let (mut subjects, mut consumers) = (std::collections::HashSet::new(), std::collections::HashSet::new());
+        for prefix in ["", "shop", "shop-", "shop/"] {
+            for name in ["a", "-a", "=", "shop=/a", "=/a", "a\ng"] {
+                for group in ["g", "", "g\n", "\ng", "a\ng"] {
+                    let group = Group::new("l", &QualifiedName::new(prefix, name), group);
+                    subjects.insert(group.subject.clone());
+                    assert!(consumers.insert(group.consumer), "{prefix:?} {name:?} {:?}", group.group);
+                }
+            }
+        }
+        assert_eq!(subjects.len(), 4 * 6);
+    }
 
     #[test]
     fn consumers_are_told_apart_and_recognised() {

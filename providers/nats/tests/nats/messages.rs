@@ -78,6 +78,27 @@ async fn members_lease_for_as_long_as_they_asked_each() {
 }
 
 #[tokio::test]
+async fn a_lease_that_ends_before_anybody_takes_the_message_does_not_count() {
+    let Some(url) = shared() else { return };
+    let messaging = messaging(&*apart(&url, "never-taken").await);
+    let mut member = member(&*messaging, &["topic"], 2, Duration::from_secs(1)).await;
+    for number in 0..2 {
+        messaging.publish(&"topic".into(), message(&number.to_string())).await.unwrap();
+    }
+    let nats = nats(&url).await;
+    let stream = nats.get_stream("never-taken-msg").await.unwrap();
+    let name = stream.consumer_names().next().await.unwrap().unwrap();
+    eventually("both leased", async || stream.consumer_info(&name).await.unwrap().num_ack_pending == 2).await;
+    let leased = std::time::Instant::now();
+    eventually("the ends of the leases", async || leased.elapsed() > Duration::from_millis(1100)).await;
+    for _ in 0..2 {
+        let delivery = next(&mut member).await;
+        assert_eq!(delivery.count(), 1);
+        ack(delivery).await;
+    }
+}
+
+#[tokio::test]
 async fn a_deleted_group_ends_the_streams_of_its_members() {
     let Some(url) = shared() else { return };
     let messaging = messaging(&*apart(&url, "deleted-group").await);

@@ -16,7 +16,10 @@ const COLLECT: usize = 64;
 pub(super) struct Fetched {
     pub(super) ticket: Waiting,
     pub(super) message: u64,
+    /// With this delivery.
     pub(super) count: u32,
+    /// Whether this delivery is in the count that is stored.
+    pub(super) counted: bool,
 }
 
 /// What a look at a group finds.
@@ -58,7 +61,7 @@ impl Queues {
             .await
     }
 
-    /// Leases the first messages of a group, `limit` of them if there are so many.
+    /// Leases the first messages of a group, `limit` of them if there are so many. Only the first is counted as delivered.
     pub(super) async fn fetch(&self, source: Source, limit: usize, visibility: Duration) -> Result<Vec<Fetched>> {
         self.write(0, move |changes, tables, clock| {
             let Source { id, encoded, group, .. } = source;
@@ -80,10 +83,11 @@ impl Queues {
             let mut fetched = Vec::new();
             let due = clock.after(visibility);
             for (key, (message, count)) in first_ready(&ready, (id, 0)..=(id, u64::MAX), limit)? {
-                let (ticket, count) = ((id, due, changes.number()), count.saturating_add(1));
+                let (ticket, next, counted) =
+                    ((id, due, changes.number()), count.saturating_add(1), fetched.is_empty());
                 ready.remove(key)?;
-                waiting.insert(ticket, (message, count, true))?;
-                fetched.push(Fetched { ticket, message, count });
+                waiting.insert(ticket, (message, if counted { next } else { count }, true))?;
+                fetched.push(Fetched { ticket, message, count: next, counted });
             }
             // Members sleep until what was due first when they looked.
             let first = first_waiting(&waiting, (id, 0, 0)..=(id, u64::MAX, u64::MAX), 1)?;
@@ -93,6 +97,23 @@ impl Queues {
             Ok(fetched)
         })
         .await
+    }
+
+    /// Counts a message as delivered that is being handed out. It is written before anything that is asked for later, and
+    /// nobody waits for it.
+    pub(super) async fn count(&self, ticket: Waiting) -> Result<()> {
+        let tables = self.tables.clone();
+        self.store
+            .post(move |changes| {
+                let mut waiting = changes.transaction.open_table(tables.waiting())?;
+                let Some((message, count, leased)) = waiting.get(ticket)?.map(|lease| lease.value()) else {
+                    changes.nothing_changed();
+                    return Ok(());
+                };
+                waiting.insert(ticket, (message, count.saturating_add(1), leased))?;
+                Ok(())
+            })
+            .await
     }
 
     /// The stored form of a message; `None` when it was acked meanwhile.
@@ -154,7 +175,7 @@ impl Queues {
         self.store.write_if_idle(move |changes| {
             let mut ready = changes.transaction.open_table(tables.ready())?;
             let mut waiting = changes.transaction.open_table(tables.waiting())?;
-            for Fetched { ticket, message, count } in fetched {
+            for Fetched { ticket, message, count, .. } in fetched {
                 if waiting.remove(ticket)?.is_some() {
                     ready.insert((ticket.0, changes.number()), (message, count.saturating_sub(1)))?;
                     changes.wake(ticket.0);

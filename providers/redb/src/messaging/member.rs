@@ -1,9 +1,10 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use futures_util::stream;
-use slight_capabilities::{Deliveries, Delivery, Error, Result, Subscription};
+use slight_capabilities::{Deliveries, Delivery, Error, Message, Result, Subscription};
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot},
     time::{Instant, sleep},
 };
 
@@ -90,15 +91,27 @@ impl Member {
             }
         }
         let Some(body) = self.queues.body(fetched.message).await? else { return Ok(Err(room)) };
+        if !fetched.counted {
+            self.queues.count(fetched.ticket).await?;
+        }
         Ok(Ok(RedbDelivery {
             queues: self.queues.clone(),
             topic: self.fetched_from.clone(),
             ticket: fetched.ticket,
             count: fetched.count,
-            message: decoded(body)?,
+            message: self.readable(body),
             visibility: self.visibility,
             _room: room,
         }))
+    }
+
+    /// What another program has put in the file is handed on as it is: whoever handles it can tell what is wrong with it, and
+    /// it ends among the dead letters like any other that cannot be handled.
+    fn readable(&self, stored: Bytes) -> Message {
+        decoded(stored.clone()).unwrap_or_else(|error| {
+            tracing::warn!("topic {:?}: {error}; its bytes are handed on as they are", self.fetched_from);
+            Message { data: stored, ..Message::default() }
+        })
     }
 
     /// Fetches from the first group that has something, or waits until one may have; false when all groups are gone.
@@ -107,10 +120,16 @@ impl Member {
             return Ok(false);
         }
         let mut earliest = None;
-        for (index, look) in self.queues.look(self.sources.clone()).await?.into_iter().enumerate() {
+        let looks = self.queues.look(self.sources.clone()).await?;
+        // Only then: it may be the look that finds another file.
+        let generation = self.queues.generation();
+        for (index, look) in looks.into_iter().enumerate() {
             match look {
                 Look::Some => return self.fetch_from(index).await,
                 Look::None(due) => earliest = [earliest, due].into_iter().flatten().min(),
+                Look::Gone if self.sources.get(index).is_some_and(|source| source.generation != generation) => {
+                    return self.rejoin(index).await;
+                }
                 Look::Gone => {
                     let source = self.sources.remove(index);
                     self.queues.wakes().leave(source.id, &self.wake);
@@ -122,6 +141,17 @@ impl Member {
         Ok(true)
     }
 
+    /// Finds a group again whose file has another in its place.
+    async fn rejoin(&mut self, index: usize) -> Result<bool> {
+        let generation = self.queues.generation();
+        let Some(source) = self.sources.get_mut(index) else { return Ok(true) };
+        let id = self.queues.create_group(source.encoded.to_string(), source.group.to_string()).await?;
+        self.queues.wakes().leave(source.id, &self.wake);
+        self.queues.wakes().join(id, &self.wake);
+        (source.id, source.generation) = (id, generation);
+        Ok(true)
+    }
+
     async fn fetch_from(&mut self, index: usize) -> Result<bool> {
         let Some(source) = self.sources.get(index).cloned() else { return Ok(true) };
         // Behind the others, for the next time.
@@ -129,7 +159,7 @@ impl Member {
         let limit = (self.room.available_permits() + 1).min(FETCH);
         self.fetched_from = source.topic.clone();
         self.fetched_at = Instant::now();
-        self.fetched = self.queues.fetch(source, limit, self.visibility).await?.into();
+        self.fetched = fetch_or_give_back(self.queues.clone(), source, limit, self.visibility).await?.into();
         Ok(true)
     }
 
@@ -143,6 +173,22 @@ impl Member {
             },
         }
     }
+}
+
+/// Leases messages. Whoever asked may be gone when they are leased; then nobody has seen them.
+async fn fetch_or_give_back(
+    queues: Arc<Queues>,
+    source: Source,
+    limit: usize,
+    visibility: Duration,
+) -> Result<Vec<Fetched>> {
+    let (answer, fetched) = oneshot::channel();
+    tokio::spawn(async move {
+        if let Err(Ok(unseen)) = answer.send(queues.fetch(source, limit, visibility).await) {
+            queues.give_back(unseen);
+        }
+    });
+    fetched.await.map_err(|_| Error::unavailable("the messages were not fetched, since the process is ending"))?
 }
 
 impl Drop for Member {

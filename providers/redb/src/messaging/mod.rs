@@ -1,7 +1,10 @@
 //! Topics and groups as tables.
 //!
-//! A message of a group is either *ready* or *waiting*: leased until a time, or due for its retry then. Giving one out is
-//! a durable write, since the count of its deliveries must go on after a crash; several are fetched in one.
+//! A message of a group is either *ready* or *waiting*: leased until a time, or due for its retry then. Several are leased
+//! with one durable write. The first is counted with it, since it is handed out at once; each other one when it is handed
+//! out, by a write that is on its way before the handler sees it and that nobody waits for. So what a process that dies
+//! had fetched and not handed out has no higher count, and stands at the head of the line for the next process, so that a
+//! message that kills each of them at once is counted, too.
 
 mod clock;
 mod delivery;
@@ -67,6 +70,7 @@ impl Messaging for Topics {
     async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
         let mut sources = Vec::with_capacity(subscription.topics.len());
         for topic in &subscription.topics {
+            let generation = self.queues.generation();
             let (encoded, group) = (topic.encoded(), subscription.group.clone());
             let id = self.queues.create_group(encoded.clone(), group.clone()).await?;
             sources.push(Source {
@@ -74,6 +78,7 @@ impl Messaging for Topics {
                 topic: topic.name.as_str().into(),
                 encoded: encoded.into(),
                 group: group.into(),
+                generation,
             });
         }
         Ok(Member::new(self.queues.clone(), sources, &subscription).deliveries())

@@ -1,6 +1,7 @@
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use redb::{ReadTransaction, ReadableTable};
 use slight_capabilities::Result;
 
@@ -12,6 +13,8 @@ pub(super) struct Queues {
     pub(super) store: Arc<Store>,
     pub(super) tables: Arc<Tables>,
     pub(super) clock: Clock,
+    /// The groups that this process uses, to be made again in another file.
+    pub(super) groups: Arc<Mutex<BTreeSet<(String, String)>>>,
 }
 
 /// One topic's group.
@@ -24,11 +27,13 @@ pub(super) struct Source {
     /// The topic as it is stored.
     pub(super) encoded: Arc<str>,
     pub(super) group: Arc<str>,
+    /// The file that the number is of.
+    pub(super) generation: u64,
 }
 
 impl Queues {
     pub(super) fn new(store: Arc<Store>, location: &str) -> Self {
-        Self { store, tables: Arc::new(Tables::new(location)), clock: Clock::start() }
+        Self { store, tables: Arc::new(Tables::new(location)), clock: Clock::start(), groups: Arc::default() }
     }
 
     pub(super) fn wakes(&self) -> &Wakes {
@@ -44,8 +49,14 @@ impl Queues {
         self.store.write(bytes, move |changes| change(changes, &tables, clock)).await
     }
 
+    /// Another number when another file has taken the place of the one before.
+    pub(super) fn generation(&self) -> u64 {
+        self.store.generation()
+    }
+
     pub(super) async fn create_group(&self, topic: String, group: String) -> Result<u64> {
         let (tables, key) = (self.tables.clone(), (topic, group));
+        self.groups.lock().insert(key.clone());
         let known = self.store.read({
             let key = key.clone();
             move |snapshot| Ok(snapshot.open_table(tables.groups())?.get((&*key.0, &*key.1))?.map(|id| id.value()))
@@ -53,17 +64,7 @@ impl Queues {
         if let Some(id) = known.await? {
             return Ok(id);
         }
-        self.write(0, move |changes, tables, _| {
-            let mut groups = changes.transaction.open_table(tables.groups())?;
-            if let Some(id) = groups.get((&*key.0, &*key.1))? {
-                changes.nothing_changed();
-                return Ok(id.value());
-            }
-            let id = changes.number();
-            groups.insert((&*key.0, &*key.1), id)?;
-            Ok(id)
-        })
-        .await
+        self.write(0, move |changes, tables, _| tables.group(changes, &key)).await
     }
 
     /// Puts a message in the line of every group of the topic.

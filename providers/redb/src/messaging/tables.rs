@@ -2,7 +2,7 @@ use std::ops::RangeInclusive;
 
 use redb::{ReadableTable, TableDefinition, TableError, WriteTransaction};
 
-use crate::errors::Failure;
+use crate::{errors::Failure, writer::Changes};
 
 /// The names of the tables of one location.
 pub(super) struct Tables {
@@ -22,7 +22,8 @@ pub(super) type Ready = (u64, u64);
 pub(super) type Waiting = (u64, u64, u64);
 /// The number of the message, and how many deliveries it had.
 pub(super) type Queued = (u64, u32);
-/// The same, and whether the message is leased until it is due; otherwise it waits for its retry.
+/// The same, and whether the message is leased until it is due; otherwise it waits for its retry. A lease is not counted
+/// before the message was handed out.
 pub(super) type Lease = (u64, u32, bool);
 
 impl Tables {
@@ -81,6 +82,19 @@ impl Tables {
         transaction.open_table(self.holders())?;
         transaction.open_table(self.dropped())?;
         Ok(())
+    }
+
+    /// The number of a group, which is made if it is missing.
+    pub(super) fn group(&self, changes: &mut Changes<'_>, key: &(String, String)) -> Result<u64, Failure> {
+        let (topic, group) = key;
+        let mut groups = changes.transaction.open_table(self.groups())?;
+        if let Some(id) = groups.get((&**topic, &**group))? {
+            changes.nothing_changed();
+            return Ok(id.value());
+        }
+        let id = changes.number();
+        groups.insert((&**topic, &**group), id)?;
+        Ok(id)
     }
 
     /// Removes one group's hold of each message, and those that no other group holds.

@@ -1,6 +1,7 @@
 //! How a message is written in an entry of a stream: a field for each part that it has, to be read by people as well.
 
 use bytes::Bytes;
+use redis::Value;
 use slight_capabilities::{Error, Message, ReplyTo, Result};
 
 /// A string in Redis holds no more by default (`proto-max-bulk-len`). A longer one would cost the connection.
@@ -37,24 +38,54 @@ pub(super) fn write(message: Message) -> Result<Vec<Bytes>> {
     Ok(fields)
 }
 
-/// Reads what [`write()`] wrote. What another program has added is read as far as it can be.
-pub(super) fn read(fields: impl IntoIterator<Item = (String, Vec<u8>)>) -> Message {
+/// Reads what [`write()`] wrote: names and values in turn.
+///
+/// What another program has added is metadata under its own name, as far as it is text; bytes that are none are replaced in
+/// it by U+FFFD.
+pub(super) fn read(fields: Vec<Value>) -> Message {
     let mut message = Message::default();
     let (mut inbox, mut correlation) = (None, None);
-    for (name, value) in fields {
-        match name.as_str() {
-            DATA => message.data = value.into(),
-            CONTENT_TYPE => message.content_type = Some(text(value)),
-            METADATA => message.metadata = serde_json::from_slice(&value).unwrap_or_default(),
-            INBOX => inbox = Some(text(value)),
-            CORRELATION => correlation = Some(text(value)),
-            _ => {}
+    let mut fields = fields.into_iter().map(bytes);
+    while let (Some(name), Some(value)) = (fields.next(), fields.next()) {
+        match std::str::from_utf8(&name) {
+            Ok(DATA) => message.data = value.into(),
+            Ok(CONTENT_TYPE) => message.content_type = Some(text(value)),
+            Ok(METADATA) => match serde_json::from_slice::<Vec<(String, String)>>(&value) {
+                Ok(pairs) => message.metadata.extend(pairs),
+                Err(_) => message.metadata.push((text(name), text(value))),
+            },
+            Ok(INBOX) => inbox = Some(text(value)),
+            Ok(CORRELATION) => correlation = Some(text(value)),
+            _ => message.metadata.push((text(name), text(value))),
         }
     }
     message.reply_to = inbox.zip(correlation).map(|(inbox, correlation)| ReplyTo { inbox, correlation });
     message
 }
 
+fn bytes(part: Value) -> Vec<u8> {
+    redis::from_redis_value(part).unwrap_or_default()
+}
+
 fn text(value: Vec<u8>) -> String {
     String::from_utf8_lossy(&value).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_all(parts: &[&[u8]]) -> Message {
+        read(parts.iter().map(|part| Value::BulkString(part.to_vec())).collect())
+    }
+
+    #[test]
+    fn what_another_program_wrote_is_read_as_far_as_it_can_be() {
+        let message =
+            read_all(&[b"\xff", b"\xfe", b"data", b"\x00\xff", b"metadata", b"{}", b"id", b"7", b"left over"]);
+        assert_eq!(&message.data[..], b"\x00\xff");
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(message.metadata, [pair("\u{fffd}", "\u{fffd}"), pair("metadata", "{}"), pair("id", "7")]);
+        assert_eq!(read_all(&[]), Message::default());
+    }
 }

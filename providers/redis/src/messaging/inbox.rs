@@ -1,19 +1,12 @@
-use std::{
-    collections::VecDeque,
-    hash::{BuildHasher, RandomState},
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 use futures_util::stream;
-use redis::{
-    cmd,
-    streams::{StreamId, StreamReadReply},
-};
+use redis::{Value, cmd, from_redis_value};
 use slight_capabilities::{Error, Inbox, Message, Reply, ReplyTo, Result};
 use tokio::{runtime::Handle, time::sleep};
 
-use super::{envelope, scripts};
+use super::{envelope, scripts, server};
 use crate::{
     link::{Link, Lost},
     script::Call,
@@ -38,13 +31,11 @@ const BATCH: usize = 64;
 
 /// Opens an inbox: a stream that is read on a connection of its own.
 pub(super) async fn open(link: &Link, location: &str) -> Result<Inbox> {
-    // Each RandomState has keys of its own.
-    let random = || RandomState::new().hash_one(std::process::id());
-    let address = format!("{:016x}{:016x}", random(), random());
+    let address = server::unique();
     let key = key(location, &address);
     let open = Open { link: link.clone(), key: key.clone() };
     let waiting = Waiting::new(link.target.as_ref().clone(), WAIT);
-    let reader = Reader { open, waiting, last: "0-0".to_owned(), unread: VecDeque::new(), failed: false };
+    let mut reader = Reader { open, waiting, last: "0-0".to_owned(), unread: VecDeque::new(), failed: false };
     reader.keep().await?;
     let replies = stream::unfold(reader, |mut reader| async move {
         let reply = reader.next().await;
@@ -56,13 +47,20 @@ pub(super) async fn open(link: &Link, location: &str) -> Result<Inbox> {
 
 /// Sends a reply to an inbox, if it is open.
 pub(super) async fn reply(link: &Link, location: &str, to: &ReplyTo, mut message: Message) -> Result<()> {
+    // An address is part of a key: what is none of ours is no inbox that is open.
+    if !to.inbox.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(());
+    }
     message.reply_to = Some(to.clone());
     let fields = envelope::write(message)?;
+    let expires = EXPIRES.as_millis().to_string();
     let arguments: Vec<&[u8]> =
-        std::iter::once(MAX_UNREAD.as_bytes()).chain(fields.iter().map(Bytes::as_ref)).collect();
+        [MAX_UNREAD.as_bytes(), expires.as_bytes()].into_iter().chain(fields.iter().map(Bytes::as_ref)).collect();
     let key = key(location, &to.inbox);
     let call = Call { keys: &[key.as_bytes()], arguments: &arguments };
-    match link.script(&scripts::REPLY, call, Lost::Report).await? {
+    let (notes, is_there): (Vec<Vec<u8>>, bool) = link.script(&scripts::REPLY, call, Lost::Report).await?;
+    log(&notes);
+    match is_there {
         true => Ok(()),
         false => Err(Error::unavailable(format!(
             "the inbox {:?} is full: its owner has {MAX_UNREAD} replies to read",
@@ -72,8 +70,14 @@ pub(super) async fn reply(link: &Link, location: &str, to: &ReplyTo, mut message
 }
 
 /// No topic is named so: an encoded name has no colon.
-fn key(location: &str, address: &str) -> String {
+pub(super) fn key(location: &str, address: &str) -> String {
     format!("{location}:{{inbox:{address}}}")
+}
+
+fn log(notes: &[Vec<u8>]) {
+    for note in notes {
+        server::log("an inbox", note);
+    }
 }
 
 /// An inbox that closes when this goes.
@@ -100,7 +104,7 @@ struct Reader {
     waiting: Waiting,
     /// The id of the last reply fetched.
     last: String,
-    unread: VecDeque<StreamId>,
+    unread: VecDeque<Reply>,
     failed: bool,
 }
 
@@ -110,8 +114,8 @@ impl Reader {
             sleep(PAUSE).await;
         }
         loop {
-            if let Some(entry) = self.unread.pop_front() {
-                return Ok(read(entry));
+            if let Some(reply) = self.unread.pop_front() {
+                return Ok(reply);
             }
             self.keep().await?;
             self.fetch().await?;
@@ -119,27 +123,32 @@ impl Reader {
     }
 
     /// Opens the inbox, also after the server has lost it, and keeps it open.
-    async fn keep(&self) -> Result<()> {
+    async fn keep(&mut self) -> Result<()> {
         let expires = EXPIRES.as_millis().to_string();
         let call = Call { keys: &[self.open.key.as_bytes()], arguments: &[self.last.as_bytes(), expires.as_bytes()] };
-        self.open.link.script(&scripts::KEEP_INBOX, call, Lost::SendAgain).await
+        let (notes, last): (Vec<Vec<u8>>, String) =
+            self.open.link.script(&scripts::KEEP_INBOX, call, Lost::SendAgain).await?;
+        log(&notes);
+        self.last = last;
+        Ok(())
     }
 
     async fn fetch(&mut self) -> Result<()> {
         let mut command = cmd("XREAD");
         command.arg("BLOCK").arg(WAIT.as_millis() as u64).arg("COUNT").arg(BATCH);
         command.arg("STREAMS").arg(&self.open.key).arg(&self.last);
-        let found: Option<StreamReadReply> = self.waiting.run(&command).await?;
-        self.unread.extend(found.into_iter().flat_map(|found| found.keys).flat_map(|key| key.ids));
-        if let Some(entry) = self.unread.back() {
-            self.last = entry.id.clone();
+        let Some(found): Option<Vec<(Value, Vec<Value>)>> = self.waiting.run(&command).await? else { return Ok(()) };
+        for entry in found.into_iter().flat_map(|(_, entries)| entries) {
+            // Each by itself: what one holds keeps nobody from the others.
+            let Ok((id, fields)) = from_redis_value::<(String, Vec<Value>)>(entry) else { continue };
+            self.last = id;
+            self.unread.push_back(read(fields));
         }
         Ok(())
     }
 }
 
-fn read(entry: StreamId) -> Reply {
-    let fields = entry.map.into_iter().filter_map(|(name, value)| Some((name, redis::from_redis_value(value).ok()?)));
+fn read(fields: Vec<Value>) -> Reply {
     let mut message = envelope::read(fields);
     let correlation = message.reply_to.take().map(|to| to.correlation).unwrap_or_default();
     Reply { correlation, message }

@@ -1,10 +1,12 @@
 mod alarm;
+mod counting;
 mod delivery;
 mod envelope;
 mod inbox;
 mod keys;
 mod member;
 mod scripts;
+mod server;
 
 use std::sync::Arc;
 
@@ -13,15 +15,17 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use slight_capabilities::{Deliveries, Inbox, Message, Messaging, QualifiedName, ReplyTo, Result, Subscription};
 use slight_handover::handover;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::envelope::MAX_MESSAGE_BYTES;
 use self::{
     keys::{GroupKeys, TopicKeys},
     member::Member,
+    server::Server,
 };
 use crate::{
     link::{Link, Lost},
-    script::Call,
+    script::Script,
     settings::MessagingSettings,
 };
 
@@ -30,7 +34,7 @@ use crate::{
 /// A topic is a stream with a consumer group for each group. Beside the group's list of pending entries, which knows
 /// neither times to come nor who may still acknowledge, are a sorted set of due times and the counts of deliveries.
 pub(crate) struct Topics {
-    link: Link,
+    server: Arc<Server>,
     location: String,
     max_length: String,
 }
@@ -38,34 +42,43 @@ pub(crate) struct Topics {
 impl Topics {
     pub(crate) fn new(link: Link, settings: MessagingSettings) -> Self {
         let max_length = settings.max_length.map_or_else(String::new, |length| length.to_string());
-        Self { link, location: settings.location, max_length }
+        Self { server: Arc::new(Server::new(link)), location: settings.location, max_length }
     }
 
     async fn made(&self, topic: &QualifiedName, group: &str) -> Result<Arc<GroupKeys>> {
         let keys = GroupKeys::new(&self.location, topic, group);
-        keys.run::<()>(&self.link, &scripts::CREATE_GROUP, &[], Lost::SendAgain).await?;
+        self.run(&scripts::CREATE_GROUP, &keys, &[group]).await?;
         Ok(Arc::new(keys))
+    }
+
+    async fn run(&self, script: &Script, keys: &GroupKeys, arguments: &[&str]) -> Result<()> {
+        let arguments: Vec<_> = arguments.iter().map(|argument| argument.as_bytes()).collect();
+        self.server.run(script, &keys.topic, &keys.all(), &arguments, Lost::SendAgain).await
     }
 }
 
 #[async_trait]
 impl Messaging for Topics {
     async fn publish(&self, topic: &QualifiedName, message: Message) -> Result<()> {
-        let keys = TopicKeys::new(&self.location, topic);
+        let topic = TopicKeys::new(&self.location, topic);
         let fields = envelope::write(message)?;
-        let arguments: Vec<&[u8]> = [keys.wakes.as_bytes(), self.max_length.as_bytes()]
-            .into_iter()
-            .chain(fields.iter().map(Bytes::as_ref))
-            .collect();
-        let call = Call { keys: &[keys.stream.as_bytes(), keys.groups.as_bytes()], arguments: &arguments };
-        self.link.script(&scripts::PUBLISH, call, Lost::Report).await
+        let arguments: Vec<&[u8]> =
+            std::iter::once(self.max_length.as_bytes()).chain(fields.iter().map(Bytes::as_ref)).collect();
+        let keys = [topic.stream.as_str(), &topic.groups, &topic.epoch];
+        self.server.run(&scripts::PUBLISH, &topic, &keys, &arguments, Lost::Report).await
     }
 
     async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
         let Subscription { topics, group, capacity, visibility } = &subscription;
         let sources = try_join_all(topics.iter().map(|topic| self.made(topic, group))).await?;
         let (outlet, deliveries) = handover(*capacity);
-        tokio::spawn(Member::new(self.link.clone(), sources, *visibility, outlet).run());
+        // On a cluster each topic has a member of its own: a node that is down holds up nobody else.
+        let each = if self.server.link.is_cluster() { 1 } else { sources.len().max(1) };
+        let ended = CancellationToken::new();
+        for sources in sources.chunks(each) {
+            let (server, outlet, ended) = (self.server.clone(), outlet.clone(), ended.clone());
+            tokio::spawn(Member::new(server, sources.to_vec(), *visibility, outlet, ended).run());
+        }
         Ok(deliveries)
     }
 
@@ -75,14 +88,14 @@ impl Messaging for Topics {
 
     async fn delete_group(&self, topic: &QualifiedName, group: &str) -> Result<()> {
         let keys = GroupKeys::new(&self.location, topic, group);
-        keys.run(&self.link, &scripts::DELETE_GROUP, &[], Lost::SendAgain).await
+        self.run(&scripts::DELETE_GROUP, &keys, &[group, &server::DELETED.as_millis().to_string()]).await
     }
 
     async fn inbox(&self) -> Result<Inbox> {
-        inbox::open(&self.link, &self.location).await
+        inbox::open(&self.server.link, &self.location).await
     }
 
     async fn reply(&self, to: &ReplyTo, message: Message) -> Result<()> {
-        inbox::reply(&self.link, &self.location, to, message).await
+        inbox::reply(&self.server.link, &self.location, to, message).await
     }
 }

@@ -11,12 +11,13 @@ macro_rules! scripts {
 
 // Each with the functions that it stands on.
 scripts! {
-    CREATE_GROUP: "create_group";
-    DELETE_GROUP: "trim" "delete_group";
-    PUBLISH: "publish";
-    TAKE: "trim" "clock" "take";
-    ACK: "trim" "ack";
-    POSTPONE: "clock" "postpone";
-    KEEP_INBOX: "keep_inbox";
-    REPLY: "reply";
+    CREATE_GROUP: "stream" "aside" "topic" "create_group";
+    DELETE_GROUP: "stream" "aside" "topic" "delete_group";
+    PUBLISH: "stream" "aside" "topic" "publish";
+    TAKE: "clock" "stream" "aside" "topic" "take";
+    ACK: "stream" "lease" "ack";
+    POSTPONE: "clock" "lease" "postpone";
+    COUNT: "lease" "count";
+    KEEP_INBOX: "aside" "keep_inbox";
+    REPLY: "aside" "reply";
 }

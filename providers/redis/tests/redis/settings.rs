@@ -15,6 +15,7 @@ async fn settings_that_cannot_be_used_are_refused_without_showing_them() {
     let refused = [
         (json!({ "url": "rediss://127.0.0.1", "ca-file": key }), "holds no certificate"),
         (json!({ "url": "http://hunter2@127.0.0.1" }), "redis://host:port/database"),
+        (json!({ "url": "redis://:hunter2@x/word@127.0.0.1:6379" }), "%2F"),
         (json!({ "url": "redis://127.0.0.1", "key-value": { "location": "a:b" } }), "key-value.location"),
         (json!({ "url": "redis://127.0.0.1", "messaging": { "location": "" } }), "messaging.location"),
         (json!({ "url": "redis://127.0.0.1", "messaging": { "max-length": 0 } }), "max-length"),

@@ -73,7 +73,8 @@ pub(super) async fn a_failed_stream_leaves_nothing_behind(scope: &Scope) -> Outc
     for size in [0, 100, 12 * MIB] {
         for name in ["old", "new"] {
             let failed = fails_after(&*container, name, size).await;
-            failed.map_err(|failure| failure.within(format_args!("{name:?}, a stream that fails after {size} bytes")))?;
+            failed
+                .map_err(|failure| failure.within(format_args!("{name:?}, a stream that fails after {size} bytes")))?;
         }
         holds(&*container, "old", b"old").await?;
         lacks(&*container, "new").await?;

@@ -58,7 +58,9 @@ async fn again(provider: &Arc<dyn Provider>, calling: &Calling, name: &str) -> R
 /// Requires an honest error in time.
 async fn is_given_up(name: &str, call: BoxFuture<'static, Result<()>>) -> Outcome {
     match timeout(CALL, call).await {
-        Err(_) => Err(Failure::new(format!("{name}: expected the provider to give up within {CALL:?}, found it waiting"))),
+        Err(_) => {
+            Err(Failure::new(format!("{name}: expected the provider to give up within {CALL:?}, found it waiting")))
+        }
         Ok(Ok(())) => Err(Failure::new(format!("{name}: expected no answer of a silent server, found success"))),
         Ok(Err(error)) => {
             let honest = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout);

@@ -26,7 +26,10 @@ async fn nothing_is_made(section: &Section, provider: &dyn Provider) -> Outcome 
     for capability in section.kind.capabilities {
         match provider.inspect(*capability).await? {
             Readiness::ToBeCreated(what) => {
-                require(!what.is_empty(), format_args!("{capability}: expected what is to be created, found no words"))?;
+                require(
+                    !what.is_empty(),
+                    format_args!("{capability}: expected what is to be created, found no words"),
+                )?;
             }
             Readiness::Ready => require(
                 !made.contains(capability),
@@ -132,7 +135,8 @@ pub(super) async fn a_second_prepare_changes_nothing(scope: &Scope) -> Outcome {
         };
         let mut deliveries = messaging.subscribe(subscription).await?;
         let delivery = timeout(SOON, futures_util::StreamExt::next(&mut deliveries)).await;
-        let delivery = delivery.map_err(|_| Failure::new(format!("expected the message within {SOON:?}, found none")))?;
+        let delivery =
+            delivery.map_err(|_| Failure::new(format!("expected the message within {SOON:?}, found none")))?;
         let delivery = delivery.ok_or_else(|| Failure::new("expected the message, found the end"))??;
         delivery.settle(slight_capabilities::Outcome::Ack).await?;
         messaging.delete_group(&topic, "group").await?;

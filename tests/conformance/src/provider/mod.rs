@@ -85,7 +85,7 @@ impl Section {
         let mut section = self.clone();
         for capability in self.kind.capabilities {
             if self.setting(&[capability.name(), "location"]).is_some() {
-                section.set(*capability, "location", names::unique().into());
+                section.set(*capability, "location", names::short().into());
             }
         }
         section.creating(true)

@@ -33,9 +33,10 @@ pub(super) async fn no_error_shows_a_secret(scope: &Scope) -> Outcome {
     }
     // A server that takes no such password.
     for (name, setting) in properties(&section) {
-        let leads_elsewhere = section.nobody.as_ref().is_some_and(|nobody| {
-            nobody.get(&name).and_then(Value::as_str).is_some_and(|value| value != SECRET)
-        });
+        let leads_elsewhere = section
+            .nobody
+            .as_ref()
+            .is_some_and(|nobody| nobody.get(&name).and_then(Value::as_str).is_some_and(|value| value != SECRET));
         if setting.get("writeOnly").is_some() && !leads_elsewhere {
             let mut wrong = section.elsewhere();
             if let Some(settings) = wrong.settings.as_object_mut() {

@@ -16,7 +16,8 @@ pub(super) fn to_nobody(section: &Section, connect: &str) -> Outcome<Option<Sect
         return Ok(None);
     }
     let nobody = section.nobody.clone();
-    let nobody = nobody.ok_or_else(|| Failure::new("expected settings that lead to nobody; see `Section::with_nobody`"))?;
+    let nobody =
+        nobody.ok_or_else(|| Failure::new("expected settings that lead to nobody; see `Section::with_nobody`"))?;
     Ok(Some(connecting(&Section { settings: nobody, ..section.clone() }, connect)))
 }
 
@@ -47,7 +48,8 @@ pub(super) async fn lazy_begins_without_the_server(scope: &Scope) -> Outcome {
     equal("when it connects", provider.connects(), Connect::Lazy)?;
     for capability in nobody.kind.capabilities {
         let prepared = timeout(SOON, provider.prepare(*capability)).await;
-        prepared.map_err(|_| Failure::new(format!("expected prepare to ask nobody, found it waiting for {SOON:?}")))??;
+        prepared
+            .map_err(|_| Failure::new(format!("expected prepare to ask nobody, found it waiting for {SOON:?}")))??;
     }
     is_away("ping", provider.ping()).await?;
     // Where the server is there, the first use makes what is missing.

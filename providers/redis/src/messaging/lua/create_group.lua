@@ -1,6 +1,12 @@
--- Makes a group that begins now. KEYS: stream, groups. ARGV: group.
-if redis.call('SISMEMBER', KEYS[2], ARGV[1]) == 0 then
-  redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], '$', 'MKSTREAM')
-  redis.call('SADD', KEYS[2], ARGV[1])
+-- Makes a group that begins now. Says: group.
+mend()
+local group = argument(1)
+if not all[group] then
+  redis.call('XGROUP', 'CREATE', stream, group, '$', 'MKSTREAM')
+  redis.call('SADD', groups, group)
+  -- Of a group of this name that went otherwise than by being deleted.
+  redis.call('DEL', KEYS[4], KEYS[5], KEYS[6])
+  add_group(group)
+  changed()
 end
-return 1
+return answer(true)
