@@ -124,6 +124,9 @@ pub trait BlobStore: Send + Sync + 'static {
 /// The runtime has checked the sizes of names before it calls. It never drops a running [`write`](Container::write): it
 /// ends the stream with an error and waits for the clean-up.
 ///
+/// A lost answer is `Unavailable` or `Timeout`, whatever the call: doing it again does no harm. After one of `write` the
+/// object is the old one or the new one, whole.
+///
 /// # Behavior
 /// - **an object comes back byte for byte**: empty, 1 byte, several chunks.
 /// - **an object of 64 MiB streams through**: in chunks, both ways, checked by hash.
@@ -153,6 +156,8 @@ pub trait BlobStore: Send + Sync + 'static {
 /// - **clear removes every object**: 1,100 of them; the container stays.
 /// - **delete removes the objects named**: many in one call, missing ones are no error, others stay.
 /// - **a made up cursor is invalid**.
+/// - **a dropped call is done or not done**: the runtime drops a call, or the stream of a read, that takes longer than
+///   `limits.backend-timeout`. It is then done, or not, or will be soon; a copy is never there in part, and all other calls go on.
 /// - **info tells when the container was created**.
 #[async_trait]
 pub trait Container: Send + Sync + 'static {

@@ -31,6 +31,9 @@ pub trait KeyValue: Send + Sync + 'static {
 }
 
 /// What tells one state of an entry from another: opaque, and good only for [`Bucket::swap`] on the same entry.
+///
+/// An entry that was changed and changed back may have the version that it had before: some backends compare values. Who
+/// has to notice that keeps a number in the value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Version(pub Bytes);
 
@@ -46,6 +49,9 @@ pub struct Entry {
 /// One bucket: keys of 1 to 512 bytes of any UTF-8, values of any bytes to at least 512 KiB.
 ///
 /// The runtime has checked the sizes of keys before it calls. Calls may run at the same time, from many tasks.
+///
+/// A lost answer: `swap` and `increment` are `Timeout`, since doing them again would matter. All other calls may be sent again
+/// by the provider, and then say `Unavailable` or `Timeout`; to the caller, too, repeating them does no harm.
 ///
 /// # Behavior
 /// - **a value comes back byte for byte**: `get` after `set` gives the same bytes, whatever they are.
@@ -84,6 +90,11 @@ pub struct Entry {
 /// - **increment beyond 64 bits is an error**: never a wrap, and the value stays as it was.
 /// - **racing increments lose none**: 5 tasks × 100 increments of one key end at 500.
 /// - **increments and swaps mix**: a version read before an increment conflicts after it.
+///
+/// Dropped calls:
+/// - **a dropped call is done or not done**: the runtime drops a call that takes longer than `limits.backend-timeout`. It is
+///   then done, or not, or will be soon; nothing is half done, and all other calls go on.
+///   Of a batch, some entries may be.
 ///
 /// Batches (not atomic):
 /// - **get many keeps the order and marks what is missing**: also when a key is asked for twice.

@@ -40,8 +40,11 @@ pub use names::{
 };
 pub use page::{Cursor, Page};
 pub use provider::{Capability, Connected, Provider, ProviderKind, Readiness, settings_schema};
-pub use routes::{Access, Route, Routes};
+pub use routes::{Access, Route, Routes, canonical};
 pub use secret::Secret;
+
+/// The most names on a page of a listing: the runtime holds one page in memory at a time. Most providers give 1,000.
+pub const MAX_PAGE: usize = 10_000;
 
 /// The largest value that every key-value provider takes on a server with default settings, in bytes (512 KiB).
 pub const GUARANTEED_VALUE_BYTES: usize = 512 * 1024;

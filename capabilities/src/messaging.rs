@@ -50,7 +50,8 @@ pub struct Reply {
 /// Replies in the order of arrival. An `Err` item is transient and the stream goes on.
 pub type Replies = Pin<Box<dyn Stream<Item = Result<Reply>> + Send + 'static>>;
 
-/// Where one process receives replies. Dropping the stream closes it; one left by a dead process expires.
+/// Where one process receives replies. Dropping the stream closes it. One left by a dead process expires: 15 minutes later
+/// at the latest it is gone, or is removed by whoever opens the next one.
 pub struct Inbox {
     /// Put into [`ReplyTo::inbox`].
     pub address: String,
@@ -121,7 +122,8 @@ pub trait Delivery: Send + Sync {
     /// Ends the delivery.
     ///
     /// # Errors
-    /// `Conflict` when the lease had ended; the message may come once more, and is not lost.
+    /// `Conflict` when the lease had ended; the message may come once more, and is not lost. So it may when the answer was
+    /// lost (`Unavailable` or `Timeout`).
     async fn settle(self: Box<Self>, outcome: Outcome) -> Result<()>;
 }
 
@@ -165,6 +167,11 @@ pub trait Delivery: Send + Sync {
 /// - **a dropped stream loses nothing**: what it had not handed out or its holder had not settled goes to another member.
 /// - **racing members get each message once**: many members, many messages, all acked: none twice, none missing.
 ///
+/// Dropped calls:
+/// - **a dropped call is done or not done**: the runtime drops a call that takes longer than `limits.backend-timeout`. It is
+///   then done, or not, or will be soon; nothing is half done, and all other calls go on.
+///   A message whose `settle`, `extend` or `subscribe` was dropped is settled, or comes again when its lease ends.
+///
 /// Inboxes:
 /// - **a reply reaches its inbox**: with its correlation, body, content type and metadata.
 /// - **a request carries its reply address**: `reply_to` arrives as it was sent.
@@ -175,7 +182,8 @@ pub trait Delivery: Send + Sync {
 pub trait Messaging: Send + Sync + 'static {
     /// Gives a message to every group that the topic has when the call starts. With no group it is dropped.
     ///
-    /// `Ok` means that every one of them will get it. After an error some may.
+    /// `Ok` means that every one of them will get it. After an error some may, also after `Unavailable`: one that is
+    /// published again may come twice.
     ///
     /// # Errors
     /// `TooLarge` with the limit in the sentence.

@@ -5,7 +5,7 @@ use crate::{Error, Result};
 /// One page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// What is on the page. Only the last page may be empty.
+    /// What is on the page: at most [`MAX_PAGE`](crate::MAX_PAGE). Only the last page may be empty.
     pub items: Vec<T>,
     /// Where the next page starts; `None` on the last one.
     pub next: Option<Cursor>,

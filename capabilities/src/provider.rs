@@ -50,8 +50,28 @@ pub enum Readiness {
 
 /// One configured section `[providers.X]`, connected.
 ///
-/// The accessors return the capability that the kind lists, and `None` for one that it does not; they share one
-/// connection and do no I/O. Before [`Provider::prepare`] nothing is made in the backend.
+/// The accessors share one connection and do no I/O. Before [`Provider::prepare`] nothing is made in the backend.
+///
+/// The runtime is tokio's: a provider may spawn tasks and use tokio's timers and I/O. It blocks no thread of it for longer
+/// than a look-up takes (`spawn_blocking` is for what does), ends its tasks with the last handle that it gave out, and logs
+/// with `tracing` what nobody is told otherwise, without secrets and without values of guests.
+///
+/// A provider with a server bounds the time of its own calls, by less than the runtime does (`limits.backend-timeout`, 10
+/// seconds unless it is set): a server that takes a call and is silent is `Timeout`, or `Unavailable` where the call
+/// certainly has done nothing. The runtime drops what takes longer nevertheless; what a dropped call leaves is said with
+/// each capability.
+///
+/// # Behavior
+/// - **it gives what its kind lists**: an accessor is `Some` for each of [`ProviderKind::capabilities`], and `None` else.
+/// - **inspect says what prepare does**: what it finds ready `prepare` finds ready, what is to be created `prepare` creates,
+///   and after `prepare` it is ready.
+/// - **inspect makes nothing**: neither does connecting, however often.
+/// - **a second prepare changes nothing**: what is in the location stays.
+/// - **a missing location is not found**: with `create = false`, by `prepare` and by `inspect`, and the message names it.
+/// - **ping changes nothing**: also before `prepare`; it answers, or is given up, within seconds.
+/// - **lazy begins without the server**: connecting and `prepare` succeed and ask nobody; the first use makes what is missing.
+/// - **a server that is away is said so soon**: connecting or `prepare` is `Unavailable` or `Timeout` within seconds.
+/// - **no error shows a secret**: no password, key or URL with credentials is in a message, a cause, or a `Debug` form.
 #[async_trait]
 pub trait Provider: Send + Sync + 'static {
     /// Key-value buckets.
@@ -75,14 +95,15 @@ pub trait Provider: Send + Sync + 'static {
     }
 
     /// Makes the location of a routed capability ready: checks that it is there, and makes it when the settings say
-    /// `create = true`. Called once at start, before any guest runs; a second call changes nothing.
+    /// `create = true`. Called once at start, before any guest runs. A [lazy](Connect::Lazy) provider does nothing yet: its
+    /// first use does all this.
     ///
     /// # Errors
     /// `NotFound` naming the missing location, `Denied`, `Unavailable`, `Timeout`.
     async fn prepare(&self, capability: Capability) -> Result<()>;
 
-    /// Says what [`Provider::prepare`] would do, and makes nothing. What it finds ready `prepare` finds ready, too, as long
-    /// as nobody changes the backend in between; what is to be created, the backend may yet refuse to create.
+    /// Says what [`Provider::prepare`] would do, and makes nothing, as long as nobody changes the backend in between. What is
+    /// to be created, the backend may yet refuse to create. It asks the backend, also where the provider is lazy.
     ///
     /// # Errors
     /// Those of `prepare`.

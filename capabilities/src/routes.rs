@@ -26,6 +26,9 @@ pub struct Route<P> {
     pub provider: P,
     /// Put before the encoded name in the backend.
     pub prefix: String,
+    /// Key-value and blob only: what the bucket or container is called in the backend, where that is not what the guest
+    /// calls it. Never for `"*"`, which stands for many names, nor with `existing`.
+    pub name: Option<String>,
     /// What the guest may do. Key-value and blob only.
     pub access: Access,
     /// Blob only: the container is the backend's own location of this name, taken as it is, with literal object names.
@@ -35,12 +38,12 @@ pub struct Route<P> {
 impl<P> Route<P> {
     /// A route to `provider` with nothing else set.
     pub fn to(provider: P) -> Self {
-        Self { provider, prefix: String::new(), access: Access::default(), existing: None }
+        Self { provider, prefix: String::new(), name: None, access: Access::default(), existing: None }
     }
 
-    /// `name` with this route's prefix.
+    /// What the guest calls `name`, as the backend has it: under this route's name for it, and with its prefix.
     pub fn qualify(&self, name: &str) -> QualifiedName {
-        QualifiedName::new(self.prefix.clone(), canonical(name))
+        QualifiedName::new(self.prefix.clone(), self.name.as_deref().unwrap_or_else(|| canonical(name)))
     }
 
     /// The same route to something else.
@@ -48,6 +51,7 @@ impl<P> Route<P> {
         Route {
             provider: provider(&self.provider),
             prefix: self.prefix.clone(),
+            name: self.name.clone(),
             access: self.access,
             existing: self.existing.clone(),
         }
@@ -116,8 +120,8 @@ impl<P> Routes<P> {
     }
 }
 
-/// The empty name and `default` are one name.
-fn canonical(name: &str) -> &str {
+/// The name that a guest's name stands for: the empty name and `default` are one.
+pub fn canonical(name: &str) -> &str {
     if name.is_empty() { DEFAULT } else { name }
 }
 
@@ -131,6 +135,14 @@ mod tests {
         routes.insert("default", Route::to("redis"));
         assert_eq!(routes.find("").map(|route| route.provider), Some("redis"));
         assert_eq!(routes.find("").map(|route| route.qualify("")), Some(QualifiedName::new("", "default")));
+    }
+
+    #[test]
+    fn a_route_may_have_a_name_of_its_own_for_the_backend() {
+        let route = Route { name: Some("shop-sessions".to_owned()), ..Route::to("redis") };
+        assert_eq!(route.qualify("sessions").encoded(), "shop-sessions");
+        let route = Route { prefix: "eu".to_owned(), ..route.map(|_| "nats") };
+        assert_eq!(route.qualify("sessions").encoded(), "eu=/shop-sessions");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -51,13 +51,31 @@ pub struct Http {
     #[serde(with = "format::address")]
     #[schemars(schema_with = "format::address::schema")]
     pub listen: SocketAddr,
+    /// Whether other processes of the same user may listen there too: copies of slight share the connections, and one can
+    /// replace another that is told to end. All of them must say so. Otherwise a second copy on the port is refused.
+    pub reuse_port: bool,
+    /// How long a connection may be without a request before it is closed. Bytes that make no request do not count.
+    #[serde(with = "format::duration")]
+    #[schemars(schema_with = "format::duration::schema")]
+    pub idle_timeout: Duration,
+    /// How long connections are still accepted after SIGTERM or SIGHUP, while clients are told to leave: by then whoever
+    /// sends requests must know of another copy. Ctrl-C does not wait for it.
+    #[serde(with = "format::delay")]
+    #[schemars(schema_with = "format::delay::schema")]
+    pub shutdown_delay: Duration,
     /// Whether instances serve more than one request. By default every request gets a fresh one.
     pub reuse: Reuse,
 }
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 3000)), reuse: Reuse::default() }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 3000)),
+            reuse_port: false,
+            idle_timeout: Duration::from_secs(60),
+            shutdown_delay: Duration::from_secs(2),
+            reuse: Reuse::default(),
+        }
     }
 }
 

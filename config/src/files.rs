@@ -17,7 +17,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Directory {
-    /// The absolute path that the guest sees.
+    /// The path that the guest sees: an absolute one such as `/data`, `.` for where its relative paths start, or any
+    /// other name that it looks for.
     pub guest: String,
     /// The directory on the host. A relative path starts at the directory of this file.
     #[schemars(extend("format" = "path"))]
@@ -32,10 +33,13 @@ pub(crate) fn check(component: &Table, dir: &Path, findings: &mut Findings) {
     let mut seen = BTreeSet::new();
     for table in component.list("files").iter().filter_map(Node::table) {
         if let Some((node, guest)) = table.get("guest").and_then(|node| node.text().map(|text| (node, text))) {
-            if !guest.starts_with('/') || guest.split('/').any(|segment| segment == "..") || guest.contains('\0') {
-                let sentence = format!("\"guest\" must be an absolute path without \"..\", not {}", node.shown());
+            if guest.is_empty() || guest.split('/').any(|segment| segment == "..") || guest.contains('\0') {
+                let sentence = format!(
+                    "\"guest\" must be a path without \"..\" and NUL, such as \"/data\" or \".\", not {}",
+                    node.shown()
+                );
                 findings.mistake(node.span.clone(), sentence);
-            } else if !seen.insert(guest.trim_end_matches('/')) {
+            } else if !seen.insert(plain(guest)) {
                 findings.mistake(node.span.clone(), format!("the guest path {} is given twice", node.shown()));
             }
         }
@@ -43,6 +47,12 @@ pub(crate) fn check(component: &Table, dir: &Path, findings: &mut Findings) {
             check_host(node, &dir.join(host), findings);
         }
     }
+}
+
+/// One form for all ways to write a guest's path.
+fn plain(guest: &str) -> (bool, Vec<&str>) {
+    let segments = guest.split('/').filter(|segment| !matches!(*segment, "" | "."));
+    (guest.starts_with('/'), segments.collect())
 }
 
 fn check_host(node: &Node, path: &Path, findings: &mut Findings) {

@@ -3,7 +3,7 @@ use std::{net::SocketAddr, time::Duration};
 use schemars::{Schema, json_schema};
 use serde::{Deserialize, Deserializer, Serializer};
 
-use crate::outbound::Origin;
+use crate::{limits::TotalMemory, outbound::Origin};
 
 /// What a string has to look like beyond being a string: the `format` of a JSON schema.
 ///
@@ -20,8 +20,14 @@ const SIZE: Format = Format {
     expected: r#"a size such as "64KB", "256MiB" or a number of bytes"#,
     check: |text| parse_size(text).map(drop),
 };
+const TOTAL: Format = Format {
+    expected: r#"a part of the memory that there is such as "75%", or a size such as "2GiB""#,
+    check: |text| parse_total(text).map(drop),
+};
 const DURATION: Format =
     Format { expected: r#"a duration such as "500ms", "30s" or "2m""#, check: |text| parse_duration(text).map(drop) };
+const DELAY: Format =
+    Format { expected: r#"a duration such as "2s", "500ms" or "0s""#, check: |text| parse_delay(text).map(drop) };
 const ADDRESS: Format = Format {
     expected: r#"an address and a port such as "127.0.0.1:3000", "0.0.0.0:3000" or "localhost:3000""#,
     check: |text| address::parse(text).map(drop),
@@ -35,7 +41,9 @@ const ORIGIN: Format = Format {
 pub(crate) fn find(name: &str) -> Option<&'static Format> {
     match name {
         "size" => Some(&SIZE),
+        "total-memory" => Some(&TOTAL),
         "duration" => Some(&DURATION),
+        "delay" => Some(&DELAY),
         "socket-address" => Some(&ADDRESS),
         "origin" => Some(&ORIGIN),
         _ => None,
@@ -58,22 +66,33 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, &'static str> {
     if size.as_u64() == 0 { Err("it must be more than zero") } else { Ok(size.as_u64()) }
 }
 
+fn parse_total(text: &str) -> Result<TotalMemory, &'static str> {
+    let Some(percent) = text.trim().strip_suffix('%') else { return parse_size(text).map(TotalMemory::Bytes) };
+    match percent.trim().parse() {
+        Ok(percent @ 1..=100) => Ok(TotalMemory::Percent(percent)),
+        _ => Err("the part must be 1% to 100%"),
+    }
+}
+
 /// A year, however it is written: "1y", "12months" and "366days" all fit. No clock overflows when it is added to now.
 const LONGEST_DURATION: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 const TOO_LONG: &str = "it must be at most a year (366 days)";
 
 fn parse_duration(text: &str) -> Result<Duration, &'static str> {
+    match parse_delay(text)? {
+        Duration::ZERO => Err("it must be more than zero"),
+        duration => Ok(duration),
+    }
+}
+
+fn parse_delay(text: &str) -> Result<Duration, &'static str> {
     let duration = humantime::parse_duration(text).map_err(|error| match error {
         humantime::DurationError::UnknownUnit { unit, .. } if unit.is_empty() => "it needs a unit",
         humantime::DurationError::NumberOverflow => TOO_LONG,
         _ => "",
     })?;
-    match duration {
-        Duration::ZERO => Err("it must be more than zero"),
-        duration if duration > LONGEST_DURATION => Err(TOO_LONG),
-        duration => Ok(duration),
-    }
+    if duration > LONGEST_DURATION { Err(TOO_LONG) } else { Ok(duration) }
 }
 
 /// A field that is an address to listen at.
@@ -149,6 +168,37 @@ pub(crate) mod size {
     }
 }
 
+/// A field that is the memory of the process: a size, or a part of what there is.
+pub(crate) mod total {
+    use super::{Deserialize, Deserializer, Schema, Serializer, TotalMemory, json_schema, parse_total, size};
+    use serde::de::Error as _;
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Bytes(u64),
+        Text(String),
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TotalMemory, D::Error> {
+        match Written::deserialize(deserializer)? {
+            Written::Bytes(bytes) => Ok(TotalMemory::Bytes(bytes)),
+            Written::Text(text) => parse_total(&text).map_err(D::Error::custom),
+        }
+    }
+
+    pub fn serialize<S: Serializer>(total: &TotalMemory, serializer: S) -> Result<S::Ok, S::Error> {
+        match total {
+            TotalMemory::Percent(percent) => serializer.collect_str(&format_args!("{percent}%")),
+            TotalMemory::Bytes(bytes) => size::serialize(bytes, serializer),
+        }
+    }
+
+    pub fn schema(_: &mut schemars::SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "integer"], "format": "total-memory", "minimum": 1, "pattern": "[1-9]" })
+    }
+}
+
 /// A field that is a duration of more than zero and at most a year: a string with a unit.
 pub(crate) mod duration {
     use super::{Deserialize, Deserializer, Duration, Schema, Serializer, json_schema, parse_duration};
@@ -164,5 +214,21 @@ pub(crate) mod duration {
 
     pub fn schema(_: &mut schemars::SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "format": "duration", "pattern": "[1-9]" })
+    }
+}
+
+/// A field that is a duration of at most a year, which may be zero: a string with a unit.
+pub(crate) mod delay {
+    use super::{Deserialize, Deserializer, Duration, Schema, json_schema, parse_delay};
+    use serde::de::Error as _;
+
+    pub use super::duration::serialize;
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        parse_delay(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+
+    pub fn schema(_: &mut schemars::SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "delay" })
     }
 }

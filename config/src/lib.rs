@@ -38,11 +38,11 @@ mod subscriptions;
 mod table;
 mod values;
 
-pub use component::Component;
+pub use component::{Component, Trigger};
 pub use config::{Config, Http, Reuse};
 pub use files::Directory;
 pub use format::listen_address;
-pub use limits::Limits;
+pub use limits::{Limits, TotalMemory};
 pub use mistakes::{Mistake, Mistakes, Position};
 pub use outbound::{Origin, Outbound};
 pub use providers::ProviderSection;

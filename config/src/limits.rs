@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::{
     document::{Table, Value},
     findings::Findings,
-    format::{duration, parse_size, size},
+    format::{duration, parse_size, size, total},
 };
 
 const KIB: u64 = 1 << 10;
@@ -24,6 +24,12 @@ pub struct Limits {
     #[serde(with = "size")]
     #[schemars(schema_with = "size::schema")]
     pub memory: u64,
+    /// The most that all instances, and slight for them, may take together: a part of the memory that the machine or the
+    /// process' control group has ("75%"), or a size. Beyond it no memory grows; shortly before, requests wait and then
+    /// HTTP answers 503.
+    #[serde(with = "total")]
+    #[schemars(schema_with = "total::schema")]
+    pub total_memory: TotalMemory,
     /// How long one invocation may take: a request until its response is sent, a message. A command may take as long as it
     /// needs.
     #[serde(with = "duration")]
@@ -61,6 +67,15 @@ pub struct Limits {
     #[serde(with = "size")]
     #[schemars(schema_with = "size::schema")]
     pub returned: u64,
+    /// The most that one host call may take from the guest, in bytes: beyond it the guest traps. As much as `value` and
+    /// `message` can always be passed.
+    #[serde(with = "size")]
+    #[schemars(schema_with = "size::schema")]
+    pub passed: u64,
+    /// How many lines all guests may write to the log in a second; one instance half of them. A line of more than 1 KiB
+    /// counts as several.
+    #[schemars(range(min = 1))]
+    pub log_lines: u32,
     /// The most that the blobs of one instance may take on the host's disk when the guest writes them before it says
     /// where to, in bytes.
     #[serde(with = "size")]
@@ -75,6 +90,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             memory: 256 * MIB,
+            total_memory: TotalMemory::Percent(75),
             timeout: Duration::from_secs(30),
             backend_timeout: Duration::from_secs(10),
             connections: 4096,
@@ -85,8 +101,29 @@ impl Default for Limits {
             message: MIB,
             body: 4 * GIB,
             returned: 32 * MIB,
+            passed: 64 * MIB,
+            log_lines: 1000,
             spool: GIB,
             handles: 1024,
+        }
+    }
+}
+
+/// The memory of the whole process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TotalMemory {
+    /// So much of what there is: 1 to 100.
+    Percent(u8),
+    /// So many bytes.
+    Bytes(u64),
+}
+
+impl TotalMemory {
+    /// In bytes, where there are `available`; none if it is a part of nobody knows what.
+    pub fn bytes(self, available: Option<u64>) -> Option<u64> {
+        match self {
+            Self::Percent(percent) => available.map(|bytes| bytes / 100 * u64::from(percent)),
+            Self::Bytes(bytes) => Some(bytes),
         }
     }
 }
@@ -99,7 +136,7 @@ const FEWEST_BYTES: i64 = 1 << 10;
 
 /// What the schema cannot say of sizes: a memory holds a page, and a small number has a unit.
 pub(crate) fn check(limits: &Table, findings: &mut Findings) {
-    for key in ["memory", "value", "message", "body", "returned", "spool"] {
+    for key in ["memory", "total-memory", "value", "message", "body", "returned", "passed", "spool"] {
         let Some(node) = limits.get(key) else { continue };
         let bytes = match &node.value {
             Value::Integer(bytes @ 1..FEWEST_BYTES) => {

@@ -1,13 +1,13 @@
 use std::collections::BTreeSet;
 
-use slight_capabilities::{Capability, MAX_NAME_BYTES, ProviderKind, check_name, check_prefix};
+use slight_capabilities::{Capability, MAX_NAME_BYTES, ProviderKind, canonical, check_name, check_prefix};
 
 use crate::{
     document::{Entry, Node, Table, Value},
     findings::Findings,
     nearest,
     providers::{Declared, MEMORY},
-    routes::{ANY, DEFAULT, canonical},
+    routes::{ANY, DEFAULT},
 };
 
 /// The key of `[messaging]` that is no client.
@@ -26,6 +26,7 @@ pub(crate) fn check(file: &Table, declared: &Declared<'_>, kinds: &[ProviderKind
                 continue;
             };
             check_route_prefix(table, findings);
+            check_backend_name(route, table, capability, findings);
             match capability {
                 Capability::KeyValue => {}
                 Capability::Blob => check_existing(route, table, findings),
@@ -56,13 +57,16 @@ fn check_default(routes: &[&Entry], findings: &mut Findings) {
     }
 }
 
-fn check_route_name(route: &Entry, capability: Capability, findings: &mut Findings) {
-    let what = match capability {
+fn kind_of_name(capability: Capability) -> &'static str {
+    match capability {
         Capability::KeyValue => "bucket name",
         Capability::Blob => "container name",
         Capability::Messaging => "client name",
-    };
-    if let Err(error) = check_name(what, canonical(&route.key)) {
+    }
+}
+
+fn check_route_name(route: &Entry, capability: Capability, findings: &mut Findings) {
+    if let Err(error) = check_name(kind_of_name(capability), canonical(&route.key)) {
         findings.mistake(route.key_span.clone(), error.to_string());
     }
 }
@@ -141,6 +145,16 @@ fn check_route_prefix(table: &Table, findings: &mut Findings) {
     }
 }
 
+/// Routes of messaging have no such key, which the schema says.
+fn check_backend_name(route: &Entry, table: &Table, capability: Capability, findings: &mut Findings) {
+    let Some(name) = table.entry("name").filter(|_| capability != Capability::Messaging) else { return };
+    check_name_in(&name.node, kind_of_name(capability), findings);
+    if route.key == ANY {
+        let sentence = "\"name\" is what the backend calls one name, so the route must name it and not be \"*\"";
+        findings.mistake(name.key_span.clone(), sentence);
+    }
+}
+
 fn check_existing(route: &Entry, table: &Table, findings: &mut Findings) {
     let existing = matches!(table.get("existing").map(|node| &node.value), Some(Value::Boolean(true)));
     if !existing {
@@ -157,6 +171,10 @@ fn check_existing(route: &Entry, table: &Table, findings: &mut Findings) {
     if let Some(prefix) = table.entry("prefix") {
         let sentence = "\"prefix\" does not go with existing = true: the names there are taken as they are";
         findings.mistake(prefix.key_span.clone(), sentence);
+    }
+    if let Some(name) = table.entry("name") {
+        let sentence = "\"name\" does not go with existing = true; \"location\" says what the backend calls it";
+        findings.mistake(name.key_span.clone(), sentence);
     }
     if let Some(location) = table.get("location").filter(|location| location.text() == Some("")) {
         findings.mistake(location.span.clone(), "\"location\" must not be empty");

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use slight_capabilities::{Access, Route, Routes};
+use slight_capabilities::{Access, Route, Routes, canonical};
 
 /// The name that the empty name stands for.
 pub(crate) const DEFAULT: &str = "default";
@@ -40,6 +40,8 @@ pub(crate) struct KeyValueRoute {
     /// Put before the bucket's name in the backend.
     #[serde(default)]
     prefix: String,
+    /// What the bucket is called in the backend. The default is the name of the route.
+    name: Option<String>,
     /// What the guest may do.
     #[serde(default)]
     #[schemars(extend("default" = "read-write"))]
@@ -55,6 +57,8 @@ pub(crate) struct BlobRoute {
     /// Put before the container's name in the backend.
     #[serde(default)]
     prefix: String,
+    /// What the container is called in the backend. The default is the name of the route.
+    name: Option<String>,
     /// What the guest may do.
     #[serde(default)]
     #[schemars(extend("default" = "read-write"))]
@@ -94,18 +98,19 @@ struct Group {
 /// A table of routes as the file has them, by the guest's name.
 pub(crate) type Table<T> = BTreeMap<String, Written<T>>;
 
-/// The name that a guest's name stands for.
-pub(crate) fn canonical(name: &str) -> &str {
-    if name.is_empty() { DEFAULT } else { name }
-}
-
 pub(crate) fn key_value(table: Table<KeyValueRoute>) -> Routes<String> {
-    routes(table, |_, route| Route { prefix: route.prefix, access: route.access, ..Route::to(route.provider) })
+    routes(table, |_, route| Route {
+        prefix: route.prefix,
+        name: route.name,
+        access: route.access,
+        ..Route::to(route.provider)
+    })
 }
 
 pub(crate) fn blob(table: Table<BlobRoute>) -> Routes<String> {
     routes(table, |name, route| Route {
         prefix: route.prefix,
+        name: route.name,
         access: route.access,
         existing: route.existing.then(|| route.location.unwrap_or_else(|| canonical(name).to_owned())),
         ..Route::to(route.provider)

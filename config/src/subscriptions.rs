@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, ops::Range, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use slight_capabilities::{Capability, MAX_NAME_BYTES, check_name};
+use slight_capabilities::{Capability, MAX_NAME_BYTES, canonical, check_name};
 
 use crate::{
     document::{Node, Table},
@@ -10,7 +10,7 @@ use crate::{
     format::duration,
     nearest,
     route_checks::{SUBSCRIPTIONS, check_name_in, routes},
-    routes::{ANY, DEFAULT, canonical},
+    routes::{ANY, DEFAULT},
 };
 
 /// Topics whose messages go to the guest's incoming-handler.

@@ -47,7 +47,9 @@ fn type_name(schema: &Json) -> String {
     if shape::is_secret(schema) {
         return "secret".to_owned();
     }
-    if let Some(name @ ("size" | "duration" | "origin" | "path")) = schema.get("format").and_then(Json::as_str) {
+    if let Some(name @ ("size" | "duration" | "origin" | "path" | "total-memory")) =
+        schema.get("format").and_then(Json::as_str)
+    {
         return name.to_owned();
     }
     if let Some(values) = shape::listed_values(schema) {

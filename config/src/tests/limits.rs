@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use super::*;
+use crate::TotalMemory;
 
 #[test]
 fn every_limit_is_on_without_being_said() {
     let limits = good("").limits;
     assert_eq!((limits.memory, limits.value, limits.message), (256 << 20, 8 << 20, 1 << 20));
     assert_eq!((limits.body, limits.returned, limits.spool), (4 << 30, 32 << 20, 1 << 30));
+    assert_eq!((limits.passed, limits.log_lines, limits.total_memory), (64 << 20, 1000, TotalMemory::Percent(75)));
     assert_eq!((limits.timeout, limits.backend_timeout), (Duration::from_secs(30), Duration::from_secs(10)));
     assert_eq!(limits.drain_timeout, Duration::from_secs(30));
     assert_eq!((limits.connections, limits.concurrency, limits.queue, limits.handles), (4096, 256, 1024, 1024));
@@ -21,6 +23,23 @@ fn a_size_has_a_unit_or_is_a_number_of_bytes() {
     {
         assert_eq!(good(&format!("limits.value = {written}")).limits.value, bytes, "{written}");
     }
+}
+
+#[test]
+fn the_memory_of_the_process_is_a_size_or_a_part_of_what_there_is() {
+    for (written, total) in [
+        ("'50%'", TotalMemory::Percent(50)),
+        ("' 100 % '", TotalMemory::Percent(100)),
+        ("'2GiB'", TotalMemory::Bytes(2 << 30)),
+        ("1073741824", TotalMemory::Bytes(1 << 30)),
+    ] {
+        assert_eq!(good(&format!("limits.total-memory = {written}")).limits.total_memory, total, "{written}");
+    }
+    for written in ["0%", "101%", "-5%", "half", "7.5%"] {
+        let mistake = mistake(&format!("limits.total-memory = '{written}'"));
+        assert!(mistake.contains("such as \"75%\""), "{written}: {mistake}");
+    }
+    assert_eq!(TotalMemory::Percent(75).bytes(Some(4000)), Some(3000));
 }
 
 #[test]
@@ -101,7 +120,7 @@ fn listen_is_an_address_and_a_port() {
 
 #[test]
 fn a_small_number_needs_a_unit() {
-    for key in ["memory", "value", "message", "body", "returned", "spool"] {
+    for key in ["memory", "total-memory", "value", "message", "body", "returned", "passed", "spool"] {
         assert_eq!(
             mistake(&format!("limits.{key} = 256")),
             format!(
@@ -121,4 +140,18 @@ fn a_memory_has_a_page_at_least() {
         assert!(mistake.ends_with("must be at least \"64KiB\", which is one page: no instance has less"), "{mistake}");
     }
     assert_eq!(good("limits.memory = '64KiB'").limits.memory, 65536);
+}
+
+#[test]
+fn a_delay_may_be_none_and_an_idle_connection_has_its_time() {
+    let http = good("").http;
+    assert_eq!((http.reuse_port, http.idle_timeout.as_secs(), http.shutdown_delay.as_secs()), (false, 60, 2));
+    let http = good("http = { reuse-port = true, idle-timeout = '1m 30s', shutdown-delay = '0s' }").http;
+    assert_eq!((http.reuse_port, http.idle_timeout.as_secs(), http.shutdown_delay.as_secs()), (true, 90, 0));
+    let mistake = mistake("http.idle-timeout = '0s'");
+    assert!(mistake.contains("it must be more than zero"), "{mistake}");
+    for written in ["'-1s'", "'2'", "2", "'500y'"] {
+        let text = format!("http.shutdown-delay = {written}");
+        assert!(self::mistake(&text).contains(r#"a duration such as "2s", "500ms" or "0s""#), "{text}");
+    }
 }

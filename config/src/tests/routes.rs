@@ -98,6 +98,28 @@ fn an_existing_location_has_one_name_and_no_prefix() {
 }
 
 #[test]
+fn a_route_may_say_what_the_backend_calls_its_name() {
+    let config = good(
+        "[key-value]\nsessions = { provider = 'memory', name = 'shop-sessions' }\n'' = { provider = 'memory', prefix = 'eu', name = 'a b' }\n[blob]\nphotos = { provider = 'memory', name = 'pictures' }",
+    );
+    let named = |route: Option<&slight_capabilities::Route<String>>, name| route.unwrap().qualify(name).encoded();
+    assert_eq!(named(config.key_value.find("sessions"), "sessions"), "shop-sessions");
+    assert_eq!(named(config.key_value.find("default"), "default"), "eu=/=YSBi");
+    assert_eq!(named(config.blob.find("photos"), "photos"), "pictures");
+}
+
+#[test]
+fn the_backends_name_is_one_name() {
+    let route = |name: &str, more: &str| format!("blob.{name} = {{ provider = 'memory', {more} }}");
+    assert!(mistake(&route("'*'", "name = 'p'")).contains("must name it and not be \"*\""));
+    assert!(mistake(&route("a", "existing = true, name = 'p'")).contains("\"location\" says what"));
+    assert!(mistake(&route("a", "name = ''")).contains("the container name is empty"));
+    let long = mistake(&format!("key-value.a = {{ provider = 'memory', name = '{}' }}", "x".repeat(129)));
+    assert!(long.contains("the bucket name has 129 bytes"), "{long}");
+    assert!(mistake("messaging.a = { provider = 'memory', name = 'p' }").contains("unknown key \"name\""));
+}
+
+#[test]
 fn each_capability_has_its_own_keys() {
     for text in [
         "key-value.a = { provider = 'memory', existing = true }",

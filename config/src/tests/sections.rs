@@ -1,6 +1,7 @@
 //! `[component]`.
 
 use super::*;
+use crate::Trigger;
 
 #[test]
 fn a_guest_directory_must_be_there() {
@@ -18,13 +19,21 @@ fn a_guest_directory_must_be_there() {
 }
 
 #[test]
-fn a_guest_path_is_absolute_and_given_once() {
-    for guest in ["data", "", "/a/../b"] {
+fn a_guest_path_stays_within_and_is_given_once() {
+    for guest in ["", "..", "/a/../b", "a/.."] {
         let mistake = mistake(&format!("component.files = [{{ guest = '{guest}', host = '.' }}]"));
-        assert!(mistake.contains("must be an absolute path"), "{mistake}");
+        assert!(mistake.contains("must be a path without \"..\" and NUL"), "{mistake}");
     }
-    let twice = "component.files = [{ guest = '/a', host = '.' }, { guest = '/a/', host = '.' }]";
-    assert!(mistake(twice).ends_with("the guest path \"/a/\" is given twice"));
+    let two = |one: &str, other: &str| {
+        format!("component.files = [{{ guest = '{one}', host = '.' }}, {{ guest = '{other}', host = '.' }}]")
+    };
+    for (one, other) in [("/a", "/a/"), (".", "./"), ("readonly", "./readonly"), ("/", "/.")] {
+        let mistake = mistake(&two(one, other));
+        assert!(mistake.ends_with(&format!("the guest path {other:?} is given twice")), "{mistake}");
+    }
+    for (one, other) in [(".", "readonly"), ("/", "."), ("/a", "a"), ("/a", "/a/b")] {
+        assert_eq!(good(&two(one, other)).component.files.len(), 2);
+    }
 }
 
 #[test]
@@ -32,6 +41,25 @@ fn a_variable_name_is_one_that_a_guest_can_read() {
     for name in ["", "A=B"] {
         assert!(mistake(&format!("component.env = {{ '{name}' = 'x' }}")).contains("the variable name"), "{name}");
     }
+}
+
+#[test]
+fn a_variable_holds_what_a_guest_can_read() {
+    assert_eq!(
+        mistake("[component]\nenv = { A = \"a\\u0000b\" }"),
+        "2:13: the value of the variable \"A\" must hold no NUL: a program reads it up to there"
+    );
+    assert!(mistake("component.env = { \"A\\u0000\" = \"b\" }").contains("no = and no NUL"));
+    // These are strings of their own, as long as they are.
+    good("component.env = { A = 'b=c' }\ncomponent.config = { \"a\\u0000=\" = \"b\\u0000\" }");
+}
+
+#[test]
+fn triggers_are_chosen_by_name() {
+    assert!(good("").component.triggers.is_empty());
+    let chosen = good("component.triggers = ['http', 'command', 'messaging']").component.triggers;
+    assert_eq!(chosen, [Trigger::Http, Trigger::Command, Trigger::Messaging]);
+    assert!(mistake("component.triggers = ['htpp']").ends_with("did you mean \"http\"?"));
 }
 
 #[test]

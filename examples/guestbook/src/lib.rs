@@ -12,7 +12,7 @@ use wstd::http::body::util::Limited;
 use wstd::http::{Body, BodyExt, Error, Method, Request, Response, StatusCode};
 
 wit_bindgen::generate!({
-    path: "../../wit/keyvalue-0.2.0-draft2",
+    path: "wit/keyvalue-0.2.0-draft2",
     world: "wasi:keyvalue/imports",
     generate_all,
 });

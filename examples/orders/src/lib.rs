@@ -9,7 +9,7 @@ use wstd::http::body::util::Limited;
 use wstd::http::{Body, BodyExt, Error, Method, Request, Response, StatusCode};
 
 wit_bindgen::generate!({
-    path: ["../../wit/keyvalue-0.2.0-draft2", "../../wit/messaging-0.2.0-draft"],
+    path: ["wit/keyvalue-0.2.0-draft2", "wit/messaging-0.2.0-draft"],
     inline: "
         package example:orders;
 

@@ -11,7 +11,7 @@ mod upload;
 use wstd::http::{Body, Error, HeaderValue, Method, Request, Response, StatusCode};
 
 wit_bindgen::generate!({
-    path: ["../../wit/io-0.2.2", "../../wit/blobstore-0.2.0-draft"],
+    path: ["wit/io-0.2.2", "wit/blobstore-0.2.0-draft"],
     world: "wasi:blobstore/imports",
     with: {
         "wasi:io/error@0.2.2": wasip2::io::error,

@@ -9,10 +9,10 @@ use std::process::ExitCode;
 
 wit_bindgen::generate!({
     path: [
-        "../../wit/io-0.2.2",
-        "../../wit/keyvalue-0.2.0-draft2",
-        "../../wit/blobstore-0.2.0-draft",
-        "../../wit/messaging-0.2.0-draft",
+        "wit/io-0.2.2",
+        "wit/keyvalue-0.2.0-draft2",
+        "wit/blobstore-0.2.0-draft",
+        "wit/messaging-0.2.0-draft",
     ],
     inline: "
         package example:report;

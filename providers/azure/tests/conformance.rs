@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::json;
 use slight_capabilities::{Error, Result};
-use slight_conformance::{Connection, Harness, Killable};
+use slight_conformance::{Connection, Harness, Killable, SECRET, Section};
 use slight_provider_azure::kind;
 use slight_services::{Azurite, shared_azurite};
 
@@ -40,6 +40,16 @@ impl Harness for OnAzurite {
         }
     }
 
+    fn section(&self) -> Option<Section> {
+        let section = |string: String, timeout: &str| json!({ "connection-string": string, "timeout": timeout });
+        let nobody = format!(
+            "AccountName=nobody;AccountKey={SECRET};BlobEndpoint=http://127.0.0.1:1/nobody;\
+             QueueEndpoint=http://127.0.0.1:1/nobody;"
+        );
+        let real = section(shared_azurite().ok()?, "60s");
+        Some(Section::new(kind(), real).with_nobody(section(nobody, "5s")))
+    }
+
     async fn make_location(&self, object: &str, content: Bytes) -> Option<Result<String>> {
         let name = format!("foreign-{:x}", RandomState::new().hash_one(object));
         let made = foreign(&name, object, content).await;
@@ -59,10 +69,12 @@ fn server() -> std::result::Result<Killable, String> {
         kind().connect(json!({ "connection-string": string, "timeout": "5s", "messaging": messaging }))
     };
     // Azurite writes its tables of contents every few seconds, and when it is asked to end.
-    let killable = |azurite| Killable::new(azurite, connect, Azurite::stop, Azurite::restart);
+    let means = [Azurite::stop, Azurite::restart, Azurite::pause, Azurite::resume];
+    let killable = |azurite| Killable::silenced(azurite, connect, means);
     Azurite::start(&[]).map(killable).map_err(|missing| missing.to_string())
 }
 
+slight_conformance::provider!(OnAzurite);
 slight_conformance::key_value!(OnAzurite);
 slight_conformance::two_processes!(OnAzurite);
 slight_conformance::blob!(OnAzurite);

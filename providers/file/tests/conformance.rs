@@ -6,8 +6,9 @@ use std::{fs, io, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde_json::json;
 use slight_capabilities::{Error, Result};
-use slight_conformance::{Connection, Harness};
+use slight_conformance::{Connection, Harness, Section};
 use slight_provider_file::{BlobSettings, Files, Settings, kind};
 
 struct InDirectory(PathBuf);
@@ -26,6 +27,10 @@ impl Harness for InDirectory {
         Ok(Connection::Ready(Arc::new(Files::new(settings)?)))
     }
 
+    fn section(&self) -> Option<Section> {
+        Some(Section::new(kind(), json!({ "path": Self::new().0.join("data") })))
+    }
+
     async fn make_location(&self, object: &str, content: Bytes) -> Option<Result<String>> {
         let make = || {
             let file = self.0.join("data/another program's").join(object);
@@ -41,5 +46,6 @@ impl Harness for InDirectory {
     }
 }
 
+slight_conformance::provider!(InDirectory::new());
 slight_conformance::blob!(InDirectory::new());
 slight_conformance::page!(kind(), include_str!("../../../docs/providers/file.md"));

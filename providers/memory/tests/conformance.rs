@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream;
+use serde_json::json;
 use slight_capabilities::{Provider, Result};
-use slight_conformance::{Connection, Harness};
-use slight_provider_memory::Memory;
+use slight_conformance::{Connection, Harness, Section};
+use slight_provider_memory::{Memory, kind};
 
 #[derive(Default)]
 struct InMemory(Memory);
@@ -16,6 +17,10 @@ struct InMemory(Memory);
 impl Harness for InMemory {
     async fn connect(&self) -> Result<Connection> {
         Ok(Connection::Ready(Arc::new(self.0.clone())))
+    }
+
+    fn section(&self) -> Option<Section> {
+        Some(Section::new(kind(), json!({})))
     }
 
     async fn make_location(&self, object: &str, content: Bytes) -> Option<Result<String>> {
@@ -30,6 +35,7 @@ impl Harness for InMemory {
     }
 }
 
+slight_conformance::provider!(InMemory::default());
 slight_conformance::key_value!(InMemory::default());
 slight_conformance::blob!(InMemory::default());
 slight_conformance::messaging!(InMemory::default());

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::json;
 use slight_capabilities::{Error, Result};
-use slight_conformance::{Connection, Harness, Killable};
+use slight_conformance::{Connection, Harness, Killable, SECRET, Section};
 use slight_provider_nats::kind;
 use slight_services::{NATS, Server, shared_url};
 
@@ -18,6 +18,12 @@ impl Harness for Nats {
             Err(missing) => Ok(Connection::Missing(missing.to_string())),
             Ok(url) => Ok(Connection::Ready(kind().connect(json!({ "url": url })).await?)),
         }
+    }
+
+    fn section(&self) -> Option<Section> {
+        let settings = json!({ "url": shared_url(&NATS).ok()? });
+        let nobody = json!({ "url": format!("nats://user:{SECRET}@127.0.0.1:1") });
+        Some(Section::new(kind(), settings).with_nobody(nobody))
     }
 
     async fn make_location(&self, object: &str, content: Bytes) -> Option<Result<String>> {
@@ -50,10 +56,12 @@ fn failed(error: async_nats::Error) -> Error {
 
 fn server() -> std::result::Result<Killable, String> {
     let connect = |server: &Server| kind().connect(json!({ "url": server.url() }));
-    let killable = |server| Killable::new(server, connect, Server::kill, Server::restart);
+    let means = [Server::kill, Server::restart, Server::pause, Server::resume];
+    let killable = |server| Killable::silenced(server, connect, means);
     Server::start(&NATS, &[]).map(killable).map_err(|missing| missing.to_string())
 }
 
+slight_conformance::provider!(Nats);
 slight_conformance::key_value!(Nats);
 slight_conformance::two_processes!(Nats);
 slight_conformance::blob!(Nats);

@@ -5,8 +5,9 @@
 use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
+use serde_json::json;
 use slight_capabilities::Result;
-use slight_conformance::{Connection, Harness};
+use slight_conformance::{Connection, Harness, Section};
 use slight_provider_redb::{KeyValueSettings, MessagingSettings, Redb, Settings, kind};
 
 struct InFile(PathBuf);
@@ -28,8 +29,13 @@ impl Harness for InFile {
         };
         Ok(Connection::Ready(Arc::new(Redb::new(settings)?)))
     }
+
+    fn section(&self) -> Option<Section> {
+        Some(Section::new(kind(), json!({ "path": Self::new().0.join("data/slight.redb") })))
+    }
 }
 
+slight_conformance::provider!(InFile::new());
 slight_conformance::key_value!(InFile::new());
 slight_conformance::messaging!(InFile::new());
 slight_conformance::many_keys!(InFile::new());

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use serde_json::json;
 use slight_capabilities::Result;
-use slight_conformance::{Connection, Harness, Killable};
+use slight_conformance::{Connection, Harness, Killable, SECRET, Section};
 use slight_provider_redis::kind;
 use slight_services::{Kind, REDIS, RedisCluster, Server, VALKEY, shared_url};
 
@@ -20,6 +20,12 @@ impl Harness for On {
             Err(missing) => Ok(Connection::Missing(missing.to_string())),
             Ok(url) => Ok(Connection::Ready(kind().connect(json!({ "url": url })).await?)),
         }
+    }
+
+    fn section(&self) -> Option<Section> {
+        let settings = json!({ "url": shared_url(self.0).ok()? });
+        let nobody = json!({ "url": format!("redis://user:{SECRET}@127.0.0.1:1") });
+        Some(Section::new(kind(), settings).with_nobody(nobody))
     }
 }
 
@@ -67,13 +73,15 @@ impl Harness for OnItsOwn {
 fn durable(server: &'static Kind) -> std::result::Result<Killable, String> {
     let server = Server::start(server, &["--appendonly", "yes", "--appendfsync", "always"]);
     let connect = |server: &Server| kind().connect(json!({ "url": server.url() }));
-    let killable = |server| Killable::new(server, connect, Server::kill, Server::restart);
+    let means = [Server::kill, Server::restart, Server::pause, Server::resume];
+    let killable = |server| Killable::silenced(server, connect, means);
     server.map(killable).map_err(|missing| missing.to_string())
 }
 
 mod redis {
     use super::*;
 
+    slight_conformance::provider!(On(&REDIS));
     slight_conformance::disruptions!(
         "../../docs/providers/redis.md", disrupted::stage;
         key_value disrupted::ENTRIES, messaging disrupted::TOPICS

@@ -8,7 +8,7 @@ use aws_sdk_s3::{
 use bytes::Bytes;
 use serde_json::{Value, json};
 use slight_capabilities::{Error, Result};
-use slight_conformance::{Connection, Harness, Killable};
+use slight_conformance::{Connection, Harness, Killable, SECRET, Section};
 use slight_provider_s3::kind;
 use slight_services::{S3_ADMIN, SEAWEEDFS, Server, shared_url};
 
@@ -23,6 +23,13 @@ impl Harness for OnSeaweedFs {
         };
         // SeaweedFS has conditional writes of one key that meet wait for whole seconds.
         Ok(Connection::Ready(kind().connect(settings(&url, "30s")).await?))
+    }
+
+    fn section(&self) -> Option<Section> {
+        let real = settings(&shared_url(&SEAWEEDFS).ok()?, "30s");
+        let mut nobody = settings("http://127.0.0.1:1", "5s");
+        nobody["secret-access-key"] = SECRET.into();
+        Some(Section::new(kind(), real).with_nobody(nobody))
     }
 
     async fn make_location(&self, object: &str, content: Bytes) -> Option<Result<String>> {
@@ -42,7 +49,8 @@ impl Harness for OnSeaweedFs {
 
 fn server() -> std::result::Result<Killable, String> {
     let connect = |server: &Server| kind().connect(settings(&server.url(), "5s"));
-    let killable = |server| Killable::new(server, connect, Server::kill, Server::restart);
+    let means = [Server::kill, Server::restart, Server::pause, Server::resume];
+    let killable = |server| Killable::silenced(server, connect, means);
     Server::start(&SEAWEEDFS, &[]).map(killable).map_err(|missing| missing.to_string())
 }
 
@@ -72,6 +80,7 @@ fn failed(error: impl std::error::Error) -> Error {
     Error::other(error.to_string())
 }
 
+slight_conformance::provider!(OnSeaweedFs);
 slight_conformance::key_value!(OnSeaweedFs);
 slight_conformance::two_processes!(OnSeaweedFs);
 slight_conformance::outage!(server; key_value blob);

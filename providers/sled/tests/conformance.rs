@@ -5,8 +5,9 @@
 use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
+use serde_json::json;
 use slight_capabilities::Result;
-use slight_conformance::{Connection, Harness};
+use slight_conformance::{Connection, Harness, Section};
 use slight_provider_sled::{KeyValueSettings, Settings, Sled, kind};
 
 struct InDirectory(PathBuf);
@@ -24,8 +25,13 @@ impl Harness for InDirectory {
         let settings = Settings { path: self.0.join("data/slight.sled"), key_value: KeyValueSettings::default() };
         Ok(Connection::Ready(Arc::new(Sled::new(settings)?)))
     }
+
+    fn section(&self) -> Option<Section> {
+        Some(Section::new(kind(), json!({ "path": Self::new().0.join("data/slight.sled") })))
+    }
 }
 
+slight_conformance::provider!(InDirectory::new());
 slight_conformance::key_value!(InDirectory::new());
 slight_conformance::many_keys!(InDirectory::new());
 slight_conformance::page!(kind(), include_str!("../../../docs/providers/sled.md"));

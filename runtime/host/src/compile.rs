@@ -6,26 +6,62 @@ use std::{
     time::Duration,
 };
 
-use wasmparser::{Parser, Payload};
-use wasmtime::component::Component;
+use wasmparser::{ComponentExternName, Parser, Payload};
+use wasmtime::{Cache, component::Component};
 
 use crate::{
-    CodeCache, Limits, LoadError, Trigger,
+    CodeCache, CoreModule, Limits, LoadError, Trigger,
     engine::{Clocked, Tasks, engine, engine_without_pool},
 };
 
-/// Refuses what is not a component.
+/// Refuses what is not a component, and one with labels, which the engine would call invalid.
 ///
 /// # Errors
-/// `CoreModule` or `NotWasm`.
+/// `CoreModule`, `NotWasm` or `Labelled`.
 pub(crate) fn check_kind(bytes: &[u8], path: &str) -> Result<(), LoadError> {
     if Parser::is_component(bytes) {
-        Ok(())
+        let labels = labels(bytes);
+        if labels.is_empty() { Ok(()) } else { Err(LoadError::Labelled { path: path.to_owned(), labels }) }
     } else if Parser::is_core_wasm(bytes) {
-        Err(LoadError::CoreModule { path: path.to_owned() })
+        Err(LoadError::CoreModule { path: path.to_owned(), module: core_module(bytes) })
     } else {
         Err(LoadError::NotWasm { path: path.to_owned() })
     }
+}
+
+/// How a core module may become a component.
+fn core_module(bytes: &[u8]) -> CoreModule {
+    let (mut preview1, mut starts, mut described) = (false, false, false);
+    // What cannot be read says nothing.
+    for payload in Parser::new(0).parse_all(bytes).map_while(Result::ok) {
+        match payload {
+            Payload::ImportSection(imports) => {
+                preview1 |= imports.into_imports().flatten().any(|import| import.module == "wasi_snapshot_preview1");
+            }
+            Payload::ExportSection(exports) => {
+                starts |= exports.into_iter().flatten().any(|export| export.name == "_start");
+            }
+            Payload::CustomSection(section) => described |= section.name().starts_with("component-type"),
+            _ => {}
+        }
+    }
+    match (preview1, starts, described) {
+        (true, true, _) => CoreModule::Preview1Command,
+        (true, false, _) => CoreModule::Preview1Library,
+        (false, _, true) => CoreModule::Described,
+        (false, _, false) => CoreModule::Plain,
+    }
+}
+
+/// The imports that have a label for a name, each with the interface that it stands for.
+fn labels(bytes: &[u8]) -> Vec<(String, String)> {
+    let mut labels = Vec::new();
+    for name in names(bytes).into_iter().filter(|name| name.imported) {
+        if let Some(interface) = name.implements {
+            labels.push((name.name.to_owned(), interface.to_owned()));
+        }
+    }
+    labels
 }
 
 /// Compiles a component for the engine that suits it, or takes what was compiled before from the cache.
@@ -39,6 +75,20 @@ pub(crate) fn compile(
     cache: &CodeCache,
 ) -> Result<(Clocked, Component), LoadError> {
     let _done = say_if_slow(path.to_owned());
+    let kept = cache.open();
+    let compiled = compile_for_either(bytes, path, limits, kept.as_ref());
+    if kept.is_some() {
+        cache.tighten();
+    }
+    compiled
+}
+
+fn compile_for_either(
+    bytes: &[u8],
+    path: &str,
+    limits: &Limits,
+    cache: Option<&Cache>,
+) -> Result<(Clocked, Component), LoadError> {
     let without = || compile_for(Tasks::Without, bytes, path, limits, cache);
     match (!needs_tasks(bytes)).then(without) {
         // It may use tasks without a name for them; what else is wrong with it is wrong once more.
@@ -65,7 +115,7 @@ fn compile_for(
     bytes: &[u8],
     path: &str,
     limits: &Limits,
-    cache: &CodeCache,
+    cache: Option<&Cache>,
 ) -> Result<(Clocked, Component), LoadError> {
     let pooled = engine(limits, cache, tasks)?;
     if let Ok(component) = Component::from_binary(&pooled.0, bytes) {
@@ -84,22 +134,41 @@ fn compile_for(
 /// Whether a component says by its names that it needs the component model's tasks. One that does not may still use
 /// them between its own parts: it is then not valid on an engine without them.
 fn needs_tasks(bytes: &[u8]) -> bool {
-    let mut depth = 0_usize;
-    // What is wrong with it is for the compiler to say.
-    Parser::new(0).parse_all(bytes).map_while(Result::ok).any(|payload| {
+    names(bytes).iter().any(|name| is_of_tasks(name.name))
+}
+
+/// The name of an import or export.
+struct Name<'a> {
+    imported: bool,
+    name: &'a str,
+    /// The interface, where the name is a label.
+    implements: Option<&'a str>,
+}
+
+impl<'a> Name<'a> {
+    fn new(imported: bool, name: &ComponentExternName<'a>) -> Self {
+        Self { imported, name: name.name, implements: name.implements }
+    }
+}
+
+/// What a component imports and exports itself, and not the components within it. What is wrong with it is for the
+/// compiler to say.
+fn names(bytes: &[u8]) -> Vec<Name<'_>> {
+    let (mut names, mut depth) = (Vec::new(), 0_usize);
+    for payload in Parser::new(0).parse_all(bytes).map_while(Result::ok) {
         match payload {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(imports) if depth == 0 => {
-                return imports.into_iter().flatten().any(|import| is_of_tasks(import.name.name));
+                names.extend(imports.into_iter().flatten().map(|import| Name::new(true, &import.name)));
             }
             Payload::ComponentExportSection(exports) if depth == 0 => {
-                return exports.into_iter().flatten().any(|export| is_of_tasks(export.name.name));
+                names.extend(exports.into_iter().flatten().map(|export| Name::new(false, &export.name)));
             }
             _ => {}
         }
-        false
-    })
+    }
+    names
 }
 
 /// All of WASI 0.3; and HTTP of either version, whose handlers wasmtime-wasi-http runs as tasks.
@@ -109,13 +178,19 @@ fn is_of_tasks(name: &str) -> bool {
 
 /// A component that begins with more memory than it may have fails at every start of an instance: better at the first.
 fn check_memory(component: &Component, limits: &Limits, path: &str) -> Result<(), LoadError> {
-    const PAGE: u64 = 64 * 1024;
-    let pages = component.resources_required().and_then(|resources| resources.max_initial_memory_size).unwrap_or(0);
-    let needed = pages.saturating_mul(PAGE);
-    if needed > limits.memory as u64 {
-        return Err(LoadError::MemoryTooSmall { path: path.to_owned(), needed, allowed: limits.memory });
+    let needed = initial_memory(component);
+    if needed > limits.memory {
+        let (path, needed) = (path.to_owned(), needed as u64);
+        return Err(LoadError::MemoryTooSmall { path, needed, allowed: limits.memory });
     }
     Ok(())
+}
+
+/// The largest memory that an instance begins with, in bytes.
+pub(crate) fn initial_memory(component: &Component) -> usize {
+    const PAGE: u64 = 64 * 1024;
+    let pages = component.resources_required().and_then(|resources| resources.max_initial_memory_size).unwrap_or(0);
+    usize::try_from(pages.saturating_mul(PAGE)).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -165,6 +240,37 @@ mod tests {
         bytes.truncate(bytes.len() - 1);
         let refused = compile(&bytes, "app.wasm", &Limits::default(), &CodeCache::Off).err().unwrap();
         assert!(refused.to_string().contains("app.wasm is not a valid component: "), "{refused}");
+    }
+
+    #[test]
+    fn a_core_module_is_told_what_it_takes_to_become_a_component() {
+        let preview1 = r#"(import "wasi_snapshot_preview1" "fd_write" (func))"#;
+        for (module, parts) in [
+            (
+                format!(r#"(module {preview1} (func (export "_start")))"#),
+                &["--adapt wasi_snapshot_preview1.command.wasm"][..],
+            ),
+            (format!("(module {preview1})"), &["--adapt wasi_snapshot_preview1.reactor.wasm", "wasm32-wasip2"]),
+            (r#"(module (@custom "component-type:app" "x"))"#.to_owned(), &["`wasm-tools component new MODULE -o"]),
+            ("(module)".to_owned(), &["wasm32-wasip2", "says nothing"]),
+        ] {
+            let refused = check_kind(&wat::parse_str(&module).unwrap(), "app.wasm").unwrap_err().to_string();
+            assert!(parts.iter().all(|part| refused.contains(part)), "{module}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_labelled_import_is_named_with_its_interface() {
+        let labelled = r#"(component (import "cache" (implements "wasi:keyvalue/store@0.2.0-draft2") (instance)))"#;
+        let refused = check_kind(&wat::parse_str(labelled).unwrap(), "app.wasm").unwrap_err().to_string();
+        let parts =
+            ["imports wasi:keyvalue/store@0.2.0-draft2 under the label \"cache\"", "no route can lead to a label yet"];
+        assert!(parts.iter().all(|part| refused.contains(part)), "{refused}");
+        // One within is between the component's own parts, and not for the host.
+        let within = wat::parse_str(format!("(component {labelled})")).unwrap();
+        assert!(check_kind(&within, "app.wasm").is_ok());
+        let refused = compile(&within, "app.wasm", &Limits::default(), &CodeCache::Off).err().unwrap().to_string();
+        assert!(refused.contains("uses what is not enabled here") && refused.contains("cm-implements"), "{refused}");
     }
 
     #[test]

@@ -1,10 +1,9 @@
-//! The wasmtime engine: how it allocates instances, where it keeps compiled code, and what ends endless loops.
+//! The wasmtime engine: how it allocates instances, and what ends endless loops.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use wasmtime::{
-    Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
-    WasmBacktraceDetails,
+    Cache, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
 };
 
 use crate::{Limits, LoadError, epochs::Epochs};
@@ -20,6 +19,8 @@ const TABLES_PER_COMPONENT: u32 = 10;
 const MEMORY_KEPT: usize = 4 << 20;
 const TABLES_KEPT: usize = 1 << 20;
 const STACK_KEPT: usize = 64 << 10;
+/// What all slots keep at most, of all the memory that the process may have: where that is little, each keeps less.
+const KEPT_OF_TOTAL: usize = 4;
 /// Slots whose memory is given back in one go. Each at once: what an instance had beyond what is kept would stay with
 /// the process until so many have ended, which may be never.
 const DECOMMIT_BATCH: usize = 1;
@@ -28,17 +29,6 @@ const DECOMMIT_BATCH: usize = 1;
 /// kept free behind it. Anything more would leave no room for a second instance.
 const GROWTH: u64 = 1 << 20;
 const GUARD: u64 = 64 << 10;
-
-/// Where compiled components are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CodeCache {
-    /// In the user's cache directory (`$XDG_CACHE_HOME/slight` or `~/.cache/slight`), if there is one.
-    User,
-    /// In this directory.
-    Directory(PathBuf),
-    /// Nowhere.
-    Off,
-}
 
 /// Whether an engine runs the component model's tasks: `async` functions, streams and futures. They are a task for
 /// every call of the host too, which is a good part of what a short call costs.
@@ -53,7 +43,7 @@ pub(crate) enum Tasks {
 pub(crate) type Clocked = (Engine, Arc<Epochs>);
 
 /// Makes the engine, with pooled instances where the machine can reserve the address space, else without.
-pub(crate) fn engine(limits: &Limits, cache: &CodeCache, tasks: Tasks) -> Result<Clocked, LoadError> {
+pub(crate) fn engine(limits: &Limits, cache: Option<&Cache>, tasks: Tasks) -> Result<Clocked, LoadError> {
     let mut pooled = config(cache, tasks);
     pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
     match Engine::new(&pooled) {
@@ -70,7 +60,7 @@ pub(crate) fn engine(limits: &Limits, cache: &CodeCache, tasks: Tasks) -> Result
 }
 
 /// An engine without a pool, for components that need more than a slot of it has.
-pub(crate) fn engine_without_pool(cache: &CodeCache, tasks: Tasks) -> Result<Clocked, LoadError> {
+pub(crate) fn engine_without_pool(cache: Option<&Cache>, tasks: Tasks) -> Result<Clocked, LoadError> {
     clocked(Engine::new(&config(cache, tasks)).map_err(LoadError::Engine)?)
 }
 
@@ -79,9 +69,9 @@ fn clocked(engine: Engine) -> Result<Clocked, LoadError> {
     Ok((engine, epochs))
 }
 
-fn config(cache: &CodeCache, tasks: Tasks) -> Config {
+fn config(cache: Option<&Cache>, tasks: Tasks) -> Config {
     let mut config = Config::new();
-    config.cache(open_cache(cache));
+    config.cache(cache.cloned());
     config.epoch_interruption(true);
     config.concurrency_support(tasks == Tasks::With);
     config.wasm_backtrace_details(WasmBacktraceDetails::Disable);
@@ -91,6 +81,7 @@ fn config(cache: &CodeCache, tasks: Tasks) -> Config {
 fn pool(limits: &Limits) -> PoolingAllocationConfig {
     // As many for requests as for messages, and one for a command.
     let instances = u32::try_from(limits.concurrency).unwrap_or(u32::MAX).saturating_mul(2).saturating_add(1);
+    let kept = limits.total_memory / KEPT_OF_TOTAL / usize::try_from(instances).unwrap_or(usize::MAX).max(1);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(MODULES_PER_COMPONENT))
@@ -103,32 +94,10 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(4 << 20)
         .max_memory_size(limits.memory)
-        .linear_memory_keep_resident(MEMORY_KEPT)
-        .table_keep_resident(TABLES_KEPT)
+        .linear_memory_keep_resident(MEMORY_KEPT.min(kept))
+        .table_keep_resident(TABLES_KEPT.min(kept / 4))
         .async_stack_keep_resident(STACK_KEPT)
         .decommit_batch_size(DECOMMIT_BATCH)
         .pagemap_scan(Enabled::Auto);
     pool
-}
-
-/// A cache that cannot be had makes starts slower and is no reason to fail.
-fn open_cache(cache: &CodeCache) -> Option<Cache> {
-    let directory = match cache {
-        CodeCache::Off => return None,
-        CodeCache::Directory(directory) => directory.clone(),
-        CodeCache::User => user_cache_directory()?,
-    };
-    let mut config = CacheConfig::new();
-    config.with_directory(&directory);
-    Cache::new(config)
-        .inspect_err(|error| {
-            tracing::info!("compiled components are not kept: {} cannot be used ({error:#})", directory.display());
-        })
-        .ok()
-}
-
-fn user_cache_directory() -> Option<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
-    Some(base.join("slight"))
 }

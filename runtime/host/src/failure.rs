@@ -39,8 +39,18 @@ fn cause(error: &Error) -> String {
             "it holds more open resources than limits.handles allows: drop those no longer needed, or raise the limit"
                 .to_owned()
         }
-        _ => error.root_cause().to_string(),
+        _ => passed_too_much(error.root_cause().to_string()),
     }
+}
+
+/// wasmtime has no type for it that others could know it by.
+fn passed_too_much(cause: String) -> String {
+    if cause.starts_with("too much data is being copied between the host and the guest") {
+        return "it passed more to the host in one call than limits.passed allows: pass it in several calls, or raise the \
+                limit"
+            .to_owned();
+    }
+    cause
 }
 
 #[cfg(test)]

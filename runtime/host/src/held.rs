@@ -28,7 +28,11 @@ impl State {
         let held: usize = self.table.iter_mut().map(|resource| bytes_of(resource)).sum();
         let limit = self.shared.limits.memory;
         if held <= limit {
-            return Ok(());
+            return self.memory.hold(held).then_some(()).ok_or_else(|| {
+                Error::other(
+                    "the host has no memory left for what the component wants to keep there (limits.total-memory)",
+                )
+            });
         }
         Err(Error::other(format!(
             "the component holds {held} bytes in the host (in messages, cas and outgoing-values), more than {limit} \

@@ -5,11 +5,12 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use wasmtime::{Result, Store, component::InstancePre};
 
 use crate::{
+    budget::Begun,
     deadlines::{Deadline, Deadlines},
     epochs::Epochs,
     state::{Shared, State},
@@ -25,12 +26,17 @@ pub(crate) struct Instances {
     requests: Arc<Semaphore>,
     messages: Arc<Semaphore>,
     waiting: AtomicUsize,
+    /// Where requests wait, in the order in which they came.
+    line: Mutex<()>,
     request_deadlines: Deadlines,
     message_deadlines: Deadlines,
 }
 
-/// The right to run one instance; giving it up lets the next one in.
-pub(crate) type Permit = Arc<OwnedSemaphorePermit>;
+/// The right to run one instance, and the memory that it begins with; giving it up lets the next one in.
+pub(crate) struct Permit {
+    _place: OwnedSemaphorePermit,
+    _memory: Begun,
+}
 
 /// Why there is no place for an invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +45,8 @@ pub(crate) enum Overloaded {
     Full,
     /// The wait took all of its time.
     Late,
+    /// Either of them, while the memory of the process is used up.
+    NoMemory,
 }
 
 impl Instances {
@@ -49,6 +57,7 @@ impl Instances {
             requests: Arc::new(Semaphore::new(limits.concurrency)),
             messages: Arc::new(Semaphore::new(limits.concurrency)),
             waiting: AtomicUsize::new(0),
+            line: Mutex::default(),
             request_deadlines: Deadlines::new(limits.timeout, abandon.clone()),
             // A message that is abandoned has not failed; its delivery sees to that.
             message_deadlines: Deadlines::new(limits.timeout, CancellationToken::new()),
@@ -68,16 +77,40 @@ impl Instances {
         self.message_deadlines.begin()
     }
 
-    /// Waits for the right to serve a request, in a bounded queue and no longer than the deadline.
+    /// Waits for the right to serve a request and for the memory to do it, in a bounded queue and no longer than the
+    /// deadline.
     pub async fn admit(&self, deadline: &Deadline) -> Result<Permit, Overloaded> {
-        if let Ok(permit) = self.requests.clone().try_acquire_owned() {
-            return Ok(Arc::new(permit));
+        if let Ok(place) = self.requests.clone().try_acquire_owned()
+            && (self.shared.budget.has_room() || self.is_alone())
+        {
+            return Ok(self.permit(place));
         }
-        let _place = Place::take(&self.waiting, self.shared.limits.queue)?;
+        let _waiting = Waiting::begin(&self.waiting, self.shared.limits.queue).map_err(|full| self.reason(full))?;
         tokio::select! {
-            permit = self.requests.clone().acquire_owned() => permit.map(Arc::new).map_err(|_| Overloaded::Full),
-            () = deadline.clone().passed() => Err(Overloaded::Late),
+            place = self.next_place() => place.map(|place| self.permit(place)),
+            () = deadline.clone().passed() => Err(self.reason(Overloaded::Late)),
         }
+    }
+
+    async fn next_place(&self) -> Result<OwnedSemaphorePermit, Overloaded> {
+        let _first = self.line.lock().await;
+        let place = self.requests.clone().acquire_owned().await.map_err(|_| Overloaded::Full)?;
+        self.shared.budget.room(|| self.is_alone()).await;
+        Ok(place)
+    }
+
+    fn permit(&self, place: OwnedSemaphorePermit) -> Permit {
+        Permit { _place: place, _memory: self.shared.budget.begin() }
+    }
+
+    fn reason(&self, overloaded: Overloaded) -> Overloaded {
+        if self.shared.budget.has_room() { overloaded } else { Overloaded::NoMemory }
+    }
+
+    /// Whether nothing runs but the request whose place was just taken.
+    fn is_alone(&self) -> bool {
+        let (all, messages) = (self.shared.limits.concurrency, self.messages.available_permits());
+        self.requests.available_permits() + 1 == all && messages == all
     }
 
     /// Waits until no instance serves a request, nor goes on after its response.
@@ -90,7 +123,8 @@ impl Instances {
     /// Waits for the right to handle a message, for as long as it takes. Messages have places of their own: a request
     /// that waits for the reply to a message must not hold the place of its handler.
     pub async fn admit_message(&self) -> Result<Permit, Overloaded> {
-        self.messages.clone().acquire_owned().await.map(Arc::new).map_err(|_| Overloaded::Full)
+        let place = self.messages.clone().acquire_owned().await.map_err(|_| Overloaded::Full)?;
+        Ok(self.permit(place))
     }
 
     /// A store for one fresh instance, with every limit set.
@@ -111,25 +145,24 @@ impl Instances {
         store.limiter(|state| &mut state.memory);
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
-        // What a guest passes in one call is copied before the host can say that it is too large. More than its own
-        // memory it can pass only by naming the same bytes many times over.
-        store.set_hostcall_fuel(self.shared.limits.memory);
+        // What a guest passes in one call is copied, in one go, before the host can say that it is too large.
+        store.set_hostcall_fuel(self.shared.limits.passed_at_most());
         store
     }
 }
 
 /// A place in the queue.
-struct Place<'a>(&'a AtomicUsize);
+struct Waiting<'a>(&'a AtomicUsize);
 
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize, limit: usize) -> Result<Self, Overloaded> {
-        let place = Place(waiting);
+impl<'a> Waiting<'a> {
+    fn begin(waiting: &'a AtomicUsize, limit: usize) -> Result<Self, Overloaded> {
+        let place = Waiting(waiting);
         // On failure the place is given back by `Drop`.
         if waiting.fetch_add(1, Ordering::Relaxed) < limit { Ok(place) } else { Err(Overloaded::Full) }
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

@@ -15,6 +15,8 @@ pub enum Service {
     Http,
     /// The host itself: clocks, files, environment, randomness and so on.
     Host,
+    /// Nobody has to: the import names types and holds no function.
+    Types,
 }
 
 /// An interface package in one version, and the interfaces of it that are served.
@@ -90,6 +92,10 @@ const CLI_3: &[&str] = &[
 const SOCKETS: &[&str] =
     &["network", "instance-network", "ip-name-lookup", "tcp", "tcp-create-socket", "udp", "udp-create-socket"];
 
+/// The newest patches whose functions are all here: those of the WIT files of wasmtime-wasi.
+const NEWEST_0_2: &str = "0.2.12";
+const NEWEST_0_3: &str = "0.3.0";
+
 const fn served(
     name: &'static str,
     version: &'static str,
@@ -104,9 +110,17 @@ pub fn service_for(import: &str) -> Option<Service> {
     let (interface, version) = import.split_once('@')?;
     let (package, name) = interface.split_once('/')?;
     let served = SERVED.iter().find(|served| {
-        served.name == package && served.version_matches(version) && served.interfaces.contains(&name)
+        served.name == package && version_matches(served.version, version) && served.interfaces.contains(&name)
     })?;
     Some(served.service)
+}
+
+/// The versions in which an interface such as `wasi:keyvalue/store` is served, as a message lists them.
+pub(crate) fn versions_of(interface: &str) -> Option<String> {
+    let (package, name) = interface.split_once('/')?;
+    let served = SERVED.iter().filter(|served| served.name == package && served.interfaces.contains(&name));
+    let versions: Vec<String> = served.map(ServedPackage::versions).collect();
+    (!versions.is_empty()).then(|| versions.join(", "))
 }
 
 /// The served interface whose name is most like that of an import: what its author may have meant.
@@ -117,20 +131,8 @@ pub fn nearest(import: &str) -> Option<String> {
     nearest_of(import, names)
 }
 
-/// The same for an export, among those that make a component run.
-pub fn nearest_export(export: &str) -> Option<String> {
-    const EXPORTS: [&str; 5] = [
-        "wasi:cli/run@0.2.0",
-        "wasi:cli/run@0.3.0",
-        "wasi:http/incoming-handler@0.2.0",
-        "wasi:http/handler@0.3.0",
-        "wasi:messaging/incoming-handler@0.2.0-draft",
-    ];
-    nearest_of(export, EXPORTS.into_iter().map(str::to_owned))
-}
-
 /// Among equals the first holds: the tables begin with what new guests should use.
-fn nearest_of(wanted: &str, names: impl DoubleEndedIterator<Item = String>) -> Option<String> {
+pub(crate) fn nearest_of(wanted: &str, names: impl DoubleEndedIterator<Item = String>) -> Option<String> {
     /// Below this likeness, from 0 to 1, a name is no help but a riddle.
     const ALIKE: f64 = 0.7;
     let likeness = |name: &String| strsim::normalized_levenshtein(wanted, name);
@@ -144,17 +146,30 @@ impl ServedPackage {
         if self.is_released() { format!("{}.0", self.version) } else { self.version.to_owned() }
     }
 
+    /// The versions as a message says them: which functions a release has depends on its patch.
+    fn versions(&self) -> String {
+        match self.version {
+            "0.2" => format!("0.2.0 to {NEWEST_0_2}"),
+            "0.3" => NEWEST_0_3.to_owned(),
+            draft => draft.to_owned(),
+        }
+    }
+
     fn is_released(&self) -> bool {
         !self.version.contains('-')
     }
+}
 
-    fn version_matches(&self, version: &str) -> bool {
-        if !self.is_released() {
-            return version == self.version;
-        }
-        let patch = version.strip_prefix(self.version).and_then(|rest| rest.strip_prefix('.'));
-        patch.is_some_and(|patch| patch.parse::<u32>().is_ok())
+/// Whether a version is one that `served` stands for: a draft to the letter, a release such as `0.3` for every patch of it,
+/// also for those that are newer than what is known here.
+pub(crate) fn version_matches(served: &str, version: &str) -> bool {
+    if served.contains('-') {
+        return version == served;
     }
+    let patch = version.strip_prefix(served).and_then(|rest| rest.strip_prefix('.'));
+    // What follows a `+` names a build, and is no part of the version.
+    let digits = patch.map(|patch| patch.split_once('+').map_or(patch, |(patch, _)| patch));
+    digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -171,6 +186,16 @@ mod tests {
         assert_eq!(service_for("wasi:http/types@0.30.0"), None);
         assert_eq!(service_for("wasi:http/client@0.2.0"), None);
         assert_eq!(service_for("nonsense"), None);
+        assert_eq!(service_for("wasi:http/client@0.3.99"), Some(Service::Http));
+        assert_eq!(service_for("wasi:http/client@0.3.x"), None);
+        assert_eq!(service_for("wasi:http/client@0.3."), None);
+    }
+
+    #[test]
+    fn the_versions_of_an_interface_are_told() {
+        assert_eq!(versions_of("wasi:keyvalue/store").as_deref(), Some("0.2.0-draft2, 0.2.0-draft"));
+        assert_eq!(versions_of("wasi:http/types").as_deref(), Some("0.2.0 to 0.2.12, 0.3.0"));
+        assert_eq!(versions_of("wasi:http/nothing"), None);
     }
 
     #[test]
@@ -179,17 +204,5 @@ mod tests {
         assert_eq!(nearest("wasi:keyvalue/store@0.2.0-draft3"), meant);
         assert_eq!(nearest("wasi:key-value/store@0.2.0-draft2"), meant);
         assert_eq!(nearest("example:nothing/thing"), None);
-    }
-
-    #[test]
-    fn a_mistyped_export_has_a_nearest_one() {
-        for (export, meant) in [
-            ("wasi:http/incoming-hendler@0.2.0", "wasi:http/incoming-handler@0.2.0"),
-            ("wasi:cli/run@0.3.9", "wasi:cli/run@0.3.0"),
-            ("wasi:messaging/incoming-handler@0.2.0-draft2", "wasi:messaging/incoming-handler@0.2.0-draft"),
-        ] {
-            assert_eq!(nearest_export(export).as_deref(), Some(meant));
-        }
-        assert_eq!(nearest_export("example:nothing/thing@1.0.0"), None);
     }
 }

@@ -6,6 +6,8 @@
 mod app;
 mod bindings;
 mod blob;
+mod budget;
+mod code_cache;
 mod compile;
 mod config;
 mod console;
@@ -16,26 +18,38 @@ mod epochs;
 mod failure;
 mod guard;
 mod held;
+mod hop_by_hop;
 mod host;
 mod instances;
 mod interfaces;
 mod key_value;
 mod limits;
 mod linker;
+mod load_error;
 mod logging;
 mod messaging;
 mod outbound;
 mod repeats;
+mod resident;
 mod services;
+mod slices;
 mod state;
+mod trigger;
 mod triggers;
+mod wasi;
 
-pub use app::{App, Import, LoadError, Trigger};
-pub use engine::CodeCache;
-pub use host::{Host, HostError, Settings};
+pub use app::{App, Import};
+pub use code_cache::CodeCache;
+pub use host::{Host, HostError, HttpSettings, Settings, Stop};
 pub use interfaces::{SERVED, ServedPackage, Service};
 pub use limits::Limits;
+pub use load_error::{CoreModule, LoadError};
 pub use outbound::OutboundPolicy;
+pub use resident::Resident;
 pub use services::{Backend, Services};
 pub use state::{Environment, MountedDirectory};
-pub use triggers::{http::Reuse, messages::Subscription};
+pub use trigger::Trigger;
+pub use triggers::{
+    http::{Listen, Reuse, socket},
+    messages::Subscription,
+};

@@ -2,14 +2,17 @@
 
 use wasmtime::{
     Result,
-    component::{HasSelf, InstancePre, Linker},
+    component::{HasSelf, InstancePre, Linker, LinkerInstance, ResourceType, types::ComponentItem},
 };
 
 use crate::{
     App, LoadError, Services,
     bindings::wasi,
+    interfaces::{Service, versions_of},
     key_value::{link_get, link_pairs},
+    outbound::link_sending,
     state::State,
+    wasi::link_bounded,
 };
 
 /// Links a component with the host.
@@ -31,11 +34,13 @@ fn mismatch(error: &wasmtime::Error) -> String {
     };
     let causes = said.get(2..).unwrap_or_default().join(": ");
     let differs = match causes.ends_with("implementation is missing") {
-        true => "which is not in that interface as it was published".to_owned(),
-        false => format!("which has another type in that interface as it was published: {causes}"),
+        true => "which is not in that interface as it is served here".to_owned(),
+        false => format!("which has another type in that interface as it is served here: {causes}"),
     };
+    let versions = interface.split('@').next().and_then(versions_of);
+    let versions = versions.map(|versions| format!(" ({versions})")).unwrap_or_default();
     format!(
-        "it imports {} of {interface}, {differs}; build it with the published WIT of that version",
+        "it imports {} of {interface}, {differs}{versions}; build it with the published WIT of a version that is served",
         in_words(&item, &causes)
     )
 }
@@ -57,11 +62,57 @@ fn linker(app: &App, services: &Services) -> Result<Linker<State>> {
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;
         wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     }
+    link_bounded(&mut linker, app.engine.get_concurrency_support())?;
+    link_sending(&mut linker, app.engine.get_concurrency_support())?;
     add_capabilities(&mut linker)?;
     link_get(&mut linker, services)?;
     link_pairs(&mut linker, &app.engine, &app.component)?;
+    add_bare_resources(&mut linker, app)?;
     Ok(linker)
 }
+
+/// Adds the resources of imports that hold types alone: the engine wants each to be somebody's. Those that are another
+/// import's under one more name are that one's.
+fn add_bare_resources(linker: &mut Linker<State>, app: &App) -> Result<()> {
+    let ty = app.component.component_type();
+    let mut known = Vec::new();
+    for ((name, item), import) in ty.imports(&app.engine).zip(app.imports()) {
+        let add = import.service == Some(Service::Types);
+        walk_resources(app, name, &item.ty, add.then(|| linker.root()), &mut known)?;
+    }
+    Ok(())
+}
+
+/// Notes the resources of an item, and adds those that are new to `linker`, if there is one.
+fn walk_resources(
+    app: &App,
+    name: &str,
+    item: &ComponentItem,
+    mut linker: Option<LinkerInstance<'_, State>>,
+    known: &mut Vec<ResourceType>,
+) -> Result<()> {
+    match item {
+        ComponentItem::Resource(resource) if !known.contains(resource) => {
+            known.push(*resource);
+            let bare = ResourceType::host::<BareResource>();
+            linker.map_or(Ok(()), |mut linker| linker.resource(name, bare, |_, _| Ok(())))
+        }
+        ComponentItem::ComponentInstance(instance) => {
+            for (inner, export) in instance.exports(&app.engine) {
+                let linker = match &mut linker {
+                    Some(linker) => Some(linker.instance(name)?),
+                    None => None,
+                };
+                walk_resources(app, inner, &export.ty, linker, known)?;
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Behind a resource that no function makes.
+struct BareResource;
 
 /// Adds the interfaces of `wit/` one by one: the world as a whole would bring wasi:io a second time.
 fn add_capabilities(linker: &mut Linker<State>) -> Result<()> {

@@ -14,7 +14,13 @@ const MOST: usize = 64 * 1024;
 
 impl Host for State {
     async fn log(&mut self, level: Level, context: String, message: String) -> Result<()> {
+        if !is_logged(level) {
+            return Ok(());
+        }
         let (context, message, from) = (shortened(&context), shortened(&message), self.origin.served());
+        if !from.may_log(context.len() + message.len()) {
+            return Ok(());
+        }
         let (context, instance, serving) = (&*context, from.instance, from.serving.as_deref());
         match level {
             Level::Trace => tracing::trace!(target: "guest", context, instance, serving, "{message}"),
@@ -27,6 +33,17 @@ impl Host for State {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether anybody reads entries of this level: the others cost nothing.
+fn is_logged(level: Level) -> bool {
+    match level {
+        Level::Trace => tracing::enabled!(target: "guest", tracing::Level::TRACE),
+        Level::Debug => tracing::enabled!(target: "guest", tracing::Level::DEBUG),
+        Level::Info => tracing::enabled!(target: "guest", tracing::Level::INFO),
+        Level::Warn => tracing::enabled!(target: "guest", tracing::Level::WARN),
+        Level::Error | Level::Critical => tracing::enabled!(target: "guest", tracing::Level::ERROR),
     }
 }
 

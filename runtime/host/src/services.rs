@@ -45,7 +45,10 @@ pub(crate) fn find_route<'a, T: ?Sized>(
     what: &str,
     name: &str,
 ) -> Result<&'a Route<Backend<T>>> {
+    /// The most of a name that a sentence has, in bytes: a guest's may be of any length.
+    const LONGEST: usize = 1024;
     routes.find(name).ok_or_else(|| {
+        let name = name.get(..name.floor_char_boundary(LONGEST)).unwrap_or(name);
         let name = if name.is_empty() { "default" } else { name };
         Error::denied(format!(
             "the {what} {name:?} was denied: it has no route; to allow it, add {name:?} = \"<provider>\" to [{section}] in \

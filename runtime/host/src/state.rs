@@ -12,6 +12,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::{
     Limits, Services,
     blob::Writes,
+    budget::Budget,
     console::{Consoles, Origin},
     denials::Denials,
     epochs::Running,
@@ -20,6 +21,7 @@ use crate::{
     key_value::Cursors,
     messaging::Inboxes,
     outbound::{self, Outbound, OutboundPolicy},
+    repeats::once_a_second,
 };
 
 /// A directory of the host that the guest sees.
@@ -51,6 +53,8 @@ pub(crate) struct Shared {
     pub services: Services,
     pub limits: Limits,
     pub environment: Environment,
+    /// The memory of the process.
+    pub budget: Arc<Budget>,
     /// Sends the requests of all instances.
     pub http: outbound::Client,
     /// The numbers given out as cursors by wasi:keyvalue 0.2.0-draft.
@@ -66,8 +70,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub fn new(services: Services, limits: Limits, environment: Environment) -> Self {
+    /// `initial` is the memory that an instance begins with, in bytes.
+    pub fn new(services: Services, limits: Limits, environment: Environment, initial: usize) -> Self {
         Self {
+            consoles: Consoles::new(limits.log_lines),
+            budget: Arc::new(Budget::new(limits.total_memory, initial)),
             services,
             limits,
             environment,
@@ -76,7 +83,6 @@ impl Shared {
             inboxes: Inboxes::default(),
             writes: Writes::default(),
             denials: Denials::default(),
-            consoles: Consoles::default(),
         }
     }
 
@@ -109,7 +115,7 @@ impl State {
     /// When a mounted directory cannot be opened.
     pub fn new(shared: Arc<Shared>) -> wasmtime::Result<Self> {
         let mut wasi = wasi_context(&shared.environment)?;
-        let origin = Origin::new();
+        let origin = Origin::new(&shared.consoles.quota);
         wasi.stdout(shared.consoles.stdout()).stderr(shared.consoles.stderr(origin.clone()));
         Ok(Self::with(shared, wasi.build(), origin))
     }
@@ -121,7 +127,8 @@ impl State {
     pub fn of_command(shared: Arc<Shared>) -> wasmtime::Result<Self> {
         let mut wasi = wasi_context(&shared.environment)?;
         wasi.inherit_stdio();
-        Ok(Self::with(shared, wasi.build(), Origin::new()))
+        let origin = Origin::new(&shared.consoles.quota);
+        Ok(Self::with(shared, wasi.build(), origin))
     }
 
     fn with(shared: Arc<Shared>, wasi: WasiCtx, origin: Arc<Origin>) -> Self {
@@ -131,7 +138,7 @@ impl State {
             origin,
             running: None,
             table,
-            memory: MemoryLimiter::new(shared.limits.memory),
+            memory: MemoryLimiter::new(shared.limits.memory, shared.budget.clone()),
             disk: Disk::new(shared.limits.spool),
             wasi,
             http: WasiHttpCtx::new(),
@@ -182,34 +189,75 @@ impl WasiHttpView for State {
     }
 }
 
-/// Refuses memory beyond the limit, and says so once: the trap that mostly follows in the guest does not.
+/// Refuses memory beyond the limit of the instance or of the process, and says so once: the trap that mostly follows in the
+/// guest does not.
 ///
 /// The limit is for all that an instance has: its linear memories and its tables together.
 pub(crate) struct MemoryLimiter {
     limit: usize,
     used: usize,
+    /// What the instance has in the host.
+    held: usize,
     refused: bool,
+    budget: Arc<Budget>,
 }
 
 impl MemoryLimiter {
-    fn new(limit: usize) -> Self {
-        Self { limit, used: 0, refused: false }
+    fn new(limit: usize, budget: Arc<Budget>) -> Self {
+        Self { limit, used: 0, held: 0, refused: false, budget }
+    }
+
+    /// What an instance that has so much takes of the process beyond what it has without asking.
+    fn beyond(&self, bytes: usize) -> usize {
+        bytes.saturating_sub(self.budget.start())
     }
 
     fn grow(&mut self, more: usize) -> bool {
         let used = self.used.saturating_add(more);
-        if used <= self.limit {
-            self.used = used;
-            return true;
+        if used > self.limit {
+            let limit = self.limit;
+            self.refuse(format_args!(
+                "an instance asked for {used} bytes of memory and was refused: limits.memory is {limit}"
+            ));
+            return false;
         }
-        if !self.refused {
-            self.refused = true;
-            tracing::warn!(
-                "an instance asked for {used} bytes of memory and was refused: limits.memory is {}",
-                self.limit
-            );
+        if !self.budget.take(self.beyond(used) - self.beyond(self.used)) {
+            self.refuse_for_all(used);
+            return false;
         }
-        false
+        self.used = used;
+        true
+    }
+
+    /// Says how much the instance has in the host now; false if that is more than the process has left.
+    pub fn hold(&mut self, held: usize) -> bool {
+        if held > self.held && !self.budget.take(held - self.held) {
+            self.refuse_for_all(held);
+            return false;
+        }
+        self.budget.give_back(self.held.saturating_sub(held));
+        self.held = held;
+        true
+    }
+
+    fn refuse_for_all(&mut self, bytes: usize) {
+        let (limit, used) = (self.budget.limit(), self.budget.used());
+        self.refuse(format_args!(
+            "an instance asked for {bytes} bytes of memory and was refused: the process uses {used}, and \
+             limits.total-memory is {limit}"
+        ));
+    }
+
+    fn refuse(&mut self, sentence: std::fmt::Arguments<'_>) {
+        if !std::mem::replace(&mut self.refused, true) {
+            once_a_second("memory", |unsaid| tracing::warn!("{sentence}{unsaid}"));
+        }
+    }
+}
+
+impl Drop for MemoryLimiter {
+    fn drop(&mut self) {
+        self.budget.give_back(self.beyond(self.used) + self.held);
     }
 }
 

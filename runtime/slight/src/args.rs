@@ -1,6 +1,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, Subcommand, ValueEnum};
+use slight_runtime::Trigger;
 
 /// Runs a WebAssembly component and gives it key-value, blob storage, messaging, configuration and HTTP through the
 /// standard WASI interfaces. The backend behind each is chosen by a TOML file.
@@ -25,7 +26,7 @@ pub enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run a component: its command once, its HTTP handler on every request, its message handler on every message
+    /// Run a component: its handlers on every HTTP request and message, or its command once if it has no handler
     #[command(after_help = "Examples:\n  \
         slight run app.wasm\n  \
         slight run app.wasm -c azure.toml --listen 0.0.0.0:8080\n  \
@@ -56,12 +57,36 @@ pub struct App {
     /// Serve HTTP here instead of where the configuration says. Port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", value_parser = slight_config::listen_address)]
     pub listen: Option<SocketAddr>,
+    /// Run this of what the component exports, in place of the default (its handlers; its command if it has none), and of
+    /// `triggers` in [component]; can be repeated
+    #[arg(long, value_name = "TRIGGER", value_enum)]
+    pub trigger: Vec<TriggerName>,
     /// Set an environment variable for the component; can be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub env: Vec<(String, String)>,
     /// Arguments for the component's command
     #[arg(last = true)]
     pub args: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum TriggerName {
+    /// Its command, once (wasi:cli/run).
+    Command,
+    /// HTTP requests (wasi:http/incoming-handler, wasi:http/handler).
+    Http,
+    /// Messages of the subscriptions (wasi:messaging/incoming-handler).
+    Messaging,
+}
+
+impl From<TriggerName> for Trigger {
+    fn from(name: TriggerName) -> Self {
+        match name {
+            TriggerName::Command => Self::Command,
+            TriggerName::Http => Self::Http,
+            TriggerName::Messaging => Self::Messages,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,20 +1,14 @@
-use std::{
-    collections::BTreeMap,
-    io::{self, ErrorKind},
-    net::SocketAddr,
-    process::ExitCode,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, io::ErrorKind, process::ExitCode, sync::Arc};
 
 use anyhow::Result;
 use slight_capabilities::{Capability, Provider, ProviderKind, Readiness};
 use slight_config::Config;
 use slight_runtime::{App, CodeCache, HostError, Trigger};
-use tokio::net::TcpSocket;
 
 use crate::{
     args::{self, LogFormat},
-    builtin, imports,
+    builtin, databases, imports,
+    memory::Memory,
     output::{complain, print, warn},
     providers,
     run::{check_subscriptions, uncalled},
@@ -26,7 +20,8 @@ use crate::{
 pub async fn check(args: args::App, format: LogFormat) -> Result<ExitCode> {
     let kinds = builtin::kinds();
     let config = settings::load(&args, &kinds)?;
-    let app = App::load(&args.component, &settings::limits(&config), &CodeCache::User)?;
+    let mut app = App::load(&args.component, &settings::limits(&config), &CodeCache::User)?;
+    settings::choose_triggers(&mut app, &config, &args);
 
     // Without a file all leads to memory, which is worth a row only where it is used.
     let capabilities = Capability::ALL.into_iter();
@@ -38,12 +33,14 @@ pub async fn check(args: args::App, format: LogFormat) -> Result<ExitCode> {
     report.text.push_str(&table(["import", "route", "provider", "with"], &imports));
     report.triggers(&app, &config);
     report.providers(capabilities, &config, &kinds).await;
+    let memory = Memory::of(config.limits.total_memory).described;
+    report.text.push_str(&table(["limit", "is"], &[["total-memory".to_owned(), memory]]));
     print(&report.text)?;
     for problem in [app.check().err().map(anyhow::Error::from), check_subscriptions(&app, &config).err()] {
         report.problems.extend(problem);
     }
     if app.has(Trigger::Http) {
-        report.address(config.http.listen, format);
+        report.address(&config.http, format);
     }
     report.problems.iter().for_each(|problem| complain(format, problem));
     imports::denials(&app, &config).iter().chain(&uncalled(&app)).for_each(|denial| warn(format, denial));
@@ -56,17 +53,21 @@ struct Report {
     problems: Vec<anyhow::Error>,
 }
 
-/// A connected section; none if it could not be, which was told.
-type Connected = Option<Arc<dyn Provider>>;
+/// A connected section, or the state of one that could not be, whose error was told.
+type Connected = Result<Arc<dyn Provider>, String>;
 
 impl Report {
     fn triggers(&mut self, app: &App, config: &Config) {
-        let rows = app.triggers().into_iter().flat_map(|trigger| match trigger {
-            Trigger::Command => vec![["wasi:cli/run".into(), "once, at the start".into(), String::new()]],
-            Trigger::Http => vec![["wasi:http".into(), format!("http://{}/", config.http.listen), String::new()]],
+        let rows = app.triggers().iter().flat_map(|trigger| match trigger {
+            Trigger::Command => vec![trigger_row(*trigger, "once, at the start")],
+            Trigger::Http => vec![trigger_row(*trigger, &format!("http://{}/", config.http.listen))],
             Trigger::Messages => config.subscriptions.iter().map(subscription).collect(),
         });
-        let rows: Vec<[String; 3]> = rows.collect();
+        let spare = app.spare_triggers().map(|trigger| {
+            let why = if trigger == Trigger::Command { "handlers go first" } else { "not chosen" };
+            trigger_row(trigger, &format!("does not run: {why}; --trigger {} runs it", trigger.name()))
+        });
+        let rows: Vec<[String; 3]> = rows.chain(spare).collect();
         self.text.push_str(&table(["trigger", "on", "group"], &rows));
     }
 
@@ -76,12 +77,12 @@ impl Report {
             for section in providers::sections(config, capability) {
                 if !connected.contains_key(section) {
                     let provider = providers::connect(config, kinds, section).await;
-                    connected.insert(section, provider.map_err(|error| self.problems.push(error)).ok());
+                    connected.insert(section, provider.map_err(|error| self.failed(config, section, error)));
                 }
-                let provider = connected.get(section).cloned().flatten();
-                let state = match provider {
-                    Some(provider) => self.state(config, provider.as_ref(), section, capability).await,
-                    None => NO_ANSWER.to_owned(),
+                let state = match connected.get(section) {
+                    Some(Ok(provider)) => self.state(config, provider.as_ref(), section, capability).await,
+                    Some(Err(state)) => state.clone(),
+                    None => "not ready".to_owned(),
                 };
                 rows.push([providers::describe(config, section), capability.to_string(), state]);
             }
@@ -102,17 +103,31 @@ impl Report {
         match providers::inspect(config, provider, section, capability).await {
             Ok(Readiness::Ready) => "answers".to_owned(),
             Ok(Readiness::ToBeCreated(what)) => format!("would be created: {what}"),
-            Err(error) => {
-                let state = if providers::is_outage(&error) { NO_ANSWER } else { "not ready" };
-                self.problems.push(error);
-                state.to_owned()
-            }
+            Err(error) => self.failed(config, section, error),
         }
     }
 
+    /// Notes an error, and gives the state of the section. A database of this machine has nobody to answer: it is open in
+    /// another process, or cannot be opened at all.
+    fn failed(&mut self, config: &Config, section: &str, error: anyhow::Error) -> String {
+        let database = config.providers.get(section).and_then(databases::database).is_some();
+        let state = match (providers::is_outage(&error), database) {
+            (false, _) => "not ready".to_owned(),
+            (true, false) => "does not answer".to_owned(),
+            (true, true) => {
+                let told = providers::said(&error);
+                format!("not ready: {}", told.split(';').next().unwrap_or(&told))
+            }
+        };
+        self.problems.push(error);
+        state
+    }
+
     /// One that is in use may be that of the copy which is to be replaced.
-    fn address(&mut self, address: SocketAddr, format: LogFormat) {
-        let Err(reason) = bind(address) else { return };
+    fn address(&mut self, http: &slight_config::Http, format: LogFormat) {
+        // As a start would, for no longer than it takes, and without a client noticing.
+        let address = http.listen;
+        let Err(reason) = slight_runtime::socket(address, http.reuse_port) else { return };
         let in_use = reason.kind() == ErrorKind::AddrInUse;
         let refusal = HostError::Listen { address, reason };
         if in_use {
@@ -123,14 +138,14 @@ impl Report {
     }
 }
 
-/// Takes an address as a start would, for no longer than it takes, and without a client noticing.
-fn bind(address: SocketAddr) -> io::Result<()> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    socket.set_reuseaddr(!cfg!(windows))?;
-    socket.bind(address)
+fn trigger_row(trigger: Trigger, on: &str) -> [String; 3] {
+    let interface = match trigger {
+        Trigger::Command => "wasi:cli/run",
+        Trigger::Http => "wasi:http",
+        Trigger::Messages => "wasi:messaging",
+    };
+    [interface.to_owned(), on.to_owned(), String::new()]
 }
-
-const NO_ANSWER: &str = "does not answer";
 
 fn subscription(subscription: &slight_config::Subscription) -> [String; 3] {
     let topics = format!("{} of {}", subscription.topics.join(", "), subscription.client);

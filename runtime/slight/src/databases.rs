@@ -37,7 +37,7 @@ pub fn check_apart(config: &Config) -> Result<()> {
 }
 
 /// Where the database of a section is, if it locks one.
-fn database(section: &ProviderSection) -> Option<PathBuf> {
+pub fn database(section: &ProviderSection) -> Option<PathBuf> {
     let path = section.settings.get("path").and_then(|path| path.as_str());
     path.filter(|_| LOCKING.contains(&section.kind.as_str())).map(|path| place(Path::new(path)))
 }

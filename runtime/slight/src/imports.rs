@@ -32,12 +32,18 @@ pub fn rows(app: &App, config: &Config, capabilities: &[Capability]) -> Vec<Row>
     let spare = spare.flat_map(|capability| route_rows("(not imported)", capability, config));
     let own = served(|service| matches!(service, Some(Service::Config | Service::Logging | Service::Http)));
     let own = own.map(|import| row(&import.name, &own_route(import, config), OWN));
-    let mut packages = BTreeMap::<&str, usize>::new();
-    for import in served(|service| service == Some(Service::Host)) {
-        *packages.entry(package(&import.name)).or_default() += 1;
-    }
-    let packages = packages.into_iter().map(|(package, interfaces)| host_row(package, interfaces));
-    unserved.chain(routed).chain(spare).chain(own).chain(packages).collect()
+    let packages = |wanted: fn(Option<Service>) -> bool| {
+        let mut packages = BTreeMap::<&str, usize>::new();
+        for import in served(wanted) {
+            *packages.entry(package(&import.name)).or_default() += 1;
+        }
+        packages
+    };
+    let hosts = packages(|service| service == Some(Service::Host));
+    let hosts = hosts.into_iter().map(|(package, interfaces)| host_row(package, interfaces));
+    let types = packages(|service| service == Some(Service::Types));
+    let types = types.into_iter().map(|(package, count)| row(&counted(package, count), "types alone", NONE));
+    unserved.chain(routed).chain(spare).chain(own).chain(hosts).chain(types).collect()
 }
 
 /// The tables without a route that the component would need, with what to do.
@@ -78,6 +84,7 @@ fn rank(service: Option<Service>) -> u8 {
         Some(Service::Logging) => 2,
         Some(Service::Http) => 3,
         Some(Service::Host) => 4,
+        Some(Service::Types) => 5,
     }
 }
 
@@ -90,9 +97,13 @@ fn package(name: &str) -> &str {
 }
 
 fn host_row(package: &str, interfaces: usize) -> Row {
-    let plural = if interfaces == 1 { "" } else { "s" };
     let route = if package == "wasi:sockets" { "every address is denied" } else { "the host" };
-    row(&format!("{package} ({interfaces} interface{plural})"), route, OWN)
+    row(&counted(package, interfaces), route, OWN)
+}
+
+fn counted(package: &str, interfaces: usize) -> String {
+    let plural = if interfaces == 1 { "" } else { "s" };
+    format!("{package} ({interfaces} interface{plural})")
 }
 
 /// The imports of a capability, those of one package and version together: `wasi:keyvalue/{store,batch}@0.2.0-draft2`.
@@ -135,9 +146,10 @@ fn readable(name: &str) -> String {
 /// What a route says besides its provider.
 fn settings<P>(route: &Route<P>) -> String {
     let prefix = (!route.prefix.is_empty()).then(|| format!("prefix = {:?}", route.prefix));
+    let name = route.name.as_ref().map(|name| format!("name = {name:?}"));
     let access = (route.access == Access::Read).then(|| "access = \"read\"".to_owned());
     let existing = route.existing.as_ref().map(|location| format!("existing = true, location = {location:?}"));
-    let told: Vec<String> = [prefix, access, existing].into_iter().flatten().collect();
+    let told: Vec<String> = [prefix, name, access, existing].into_iter().flatten().collect();
     told.join(", ")
 }
 
@@ -173,6 +185,8 @@ mod tests {
         assert_eq!(settings(&Route::to(())), "");
         let route = Route { prefix: "shop-".to_owned(), access: Access::Read, ..Route::to(()) };
         assert_eq!(settings(&route), "prefix = \"shop-\", access = \"read\"");
+        let route = Route { prefix: "eu".to_owned(), name: Some("shop-sessions".to_owned()), ..Route::to(()) };
+        assert_eq!(settings(&route), "prefix = \"eu\", name = \"shop-sessions\"");
         let route = Route { existing: Some("eu".to_owned()), ..Route::to(()) };
         assert_eq!(settings(&route), "existing = true, location = \"eu\"");
     }

@@ -6,7 +6,9 @@ mod builtin;
 mod check;
 mod databases;
 mod imports;
+mod inherited;
 mod logs;
+mod memory;
 mod open_files;
 mod output;
 mod providers;
@@ -16,18 +18,31 @@ mod signals;
 mod subscribe;
 mod table;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use anyhow::Context;
 use clap::Parser;
 
-use args::{Args, Command, ConfigCommand};
+use args::{Args, Command, ConfigCommand, LogFormat};
+use inherited::Inherited;
+
+/// After so many tasks a thread looks for what sockets and timers have to say. A task may be a guest that runs for a
+/// millisecond, or passes as much to the host as it may: tokio's own 61 of these would be what each client waits for.
+const EVENT_INTERVAL: u32 = 4;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    // Before there is another thread: it takes variables out of the environment.
+    let inherited = Inherited::take();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(text) => return say_and_end(&text),
+    };
     let format = args.log_format;
     let ended = logs::start(format).context("cannot start the log").and_then(|()| match args.command {
-        Command::Run(run) => within_runtime(run::run(run)),
+        Command::Run(run) => within_runtime(run::run(run, inherited)),
         Command::Check(check) => within_runtime(check::check(check, format)),
         Command::Config(ConfigCommand::Schema) => print_schema(),
     });
@@ -39,8 +54,23 @@ fn main() -> ExitCode {
     code
 }
 
+/// What the command line asks for instead of a command, such as the version, or what is wrong with it. clap's own way takes
+/// no notice of an output that is full.
+fn say_and_end(text: &clap::Error) -> ExitCode {
+    let code = ExitCode::from(u8::try_from(text.exit_code()).unwrap_or(2));
+    match output::done(text.print().and_then(|()| io::stdout().flush())) {
+        Err(error) if !text.use_stderr() => {
+            output::complain(LogFormat::Text, &error);
+            ExitCode::FAILURE
+        }
+        _ => code,
+    }
+}
+
 fn within_runtime(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.enable_all().event_interval(EVENT_INTERVAL).build()?;
+    memory::give_back_what_is_free();
     let ended = runtime.block_on(command);
     // What is still blocked in a system call, such as a read of the terminal, must not hold up the end.
     runtime.shutdown_background();

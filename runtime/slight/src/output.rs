@@ -15,7 +15,15 @@ pub fn print(text: &str) -> Result<()> {
 }
 
 fn write(out: &mut impl Write, text: &str) -> Result<()> {
-    match out.write_all(text.as_bytes()) {
+    done(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// What became of something written to standard output.
+///
+/// # Errors
+/// Any but that nobody reads.
+pub fn done(written: io::Result<()>) -> Result<()> {
+    match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(error).context("cannot write to the standard output")
         }

@@ -123,6 +123,14 @@ pub fn is_outage(error: &anyhow::Error) -> bool {
     }
 }
 
+/// What the provider itself said, without where it was asked.
+pub fn said(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<slight_capabilities::Error>() {
+        Some(error) => error.to_string(),
+        None => error.root_cause().to_string(),
+    }
+}
+
 fn not_ready(section: &str, capability: Capability) -> String {
     format!("[providers.{section}] is not ready for {capability}")
 }

@@ -3,18 +3,22 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::{Result, bail};
 use slight_runtime::{App, CodeCache, Host, Settings, Trigger};
 
-use crate::{announcement::announcement, args, builtin, open_files, providers::Providers, settings, signals};
+use crate::{
+    announcement::announcement, args, builtin, inherited::Inherited, memory::Memory, open_files, providers::Providers,
+    settings, signals,
+};
 
 /// How long providers may take at the very end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// `slight run`
-pub async fn run(args: args::App) -> Result<ExitCode> {
+pub async fn run(args: args::App, inherited: Inherited) -> Result<ExitCode> {
     let kinds = builtin::kinds();
     let config = settings::load(&args, &kinds)?;
     let mut limits = settings::limits(&config);
     open_files::make_room(&mut limits);
-    let app = App::load(&args.component, &limits, &CodeCache::User)?;
+    let mut app = App::load(&args.component, &limits, &CodeCache::User)?;
+    settings::choose_triggers(&mut app, &config, &args);
     app.check()?;
     check_subscriptions(&app, &config)?;
 
@@ -30,8 +34,7 @@ pub async fn run(args: args::App) -> Result<ExitCode> {
             services,
             limits,
             environment: settings::environment(&config, &args),
-            listen: config.http.listen,
-            reuse: settings::reuse(&config),
+            http: settings::http(&config, inherited.into_listener()?),
             subscriptions: settings::subscriptions(&config),
         },
     )?;
@@ -44,12 +47,15 @@ pub async fn run(args: args::App) -> Result<ExitCode> {
     })?;
     if serves {
         tracing::info!("{}", announcement(&app, &config));
+        for spare in app.spare_triggers() {
+            tracing::info!("{} {}", app.path(), not_run(spare));
+        }
+        tracing::info!("memory: {} (limits.total-memory)", Memory::of(config.limits.total_memory).described);
     }
     if let Some(address) = host.address() {
         tracing::info!("serving HTTP on http://{address}/");
     }
-    // A child, since the host cancels what it is given when it ends by itself.
-    let ended = host.run(stop.token.child_token()).await?;
+    let ended = host.run(stop.tokens.clone()).await?;
     // What was leased and not begun is another's at once.
     let _ = tokio::time::timeout(LAST_WORDS, slight_handover::given_back()).await;
     if serves {
@@ -65,14 +71,29 @@ pub fn uncalled(app: &App) -> Option<String> {
         .then(|| format!("{} exports {}, which nothing here calls", app.path(), exports.join(", ")))
 }
 
-/// A handler that nothing is delivered to is a mistake, and so is a subscription without a handler.
+/// What a component has beside what it runs on, and how that would run.
+pub fn not_run(trigger: Trigger) -> String {
+    let name = trigger.name();
+    match trigger {
+        Trigger::Command => {
+            format!("has a command as well, which does not run beside handlers; --trigger {name} runs it")
+        }
+        Trigger::Http | Trigger::Messages => {
+            format!("has a handler for {name} as well, which was not chosen; --trigger {name} runs it")
+        }
+    }
+}
+
+/// A handler that nothing is delivered to is a mistake, and so is a subscription without a handler, unless it was not
+/// chosen: another copy, with the same file, may run it.
 pub fn check_subscriptions(app: &App, config: &slight_config::Config) -> Result<()> {
     let path = app.path();
     match (app.has(Trigger::Messages), config.subscriptions.is_empty()) {
         (true, true) => bail!(
             "{path} handles messages, but no topic is subscribed to; add [[messaging.subscriptions]] to the \
-             configuration, or give --subscribe TOPIC when there is none"
+             configuration, or give --subscribe TOPIC when there is none; or choose what else it runs on with --trigger"
         ),
+        (false, false) if app.spare_triggers().any(|trigger| trigger == Trigger::Messages) => Ok(()),
         (false, false) => bail!(
             "there are subscriptions, but {path} does not export wasi:messaging/incoming-handler@0.2.0-draft; remove \
              them, or run the component that handles the messages"

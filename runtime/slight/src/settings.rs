@@ -1,13 +1,15 @@
 //! From the configuration to what the runtime takes.
 
-use std::path::Path;
+use std::{net::TcpListener, path::Path};
 
 use anyhow::{Result, anyhow};
 use slight_capabilities::{ProviderKind, Secret};
 use slight_config::Config;
-use slight_runtime::{Environment, Limits, MountedDirectory, OutboundPolicy, Reuse, Subscription};
+use slight_runtime::{
+    App, Environment, HttpSettings, Limits, Listen, MountedDirectory, OutboundPolicy, Reuse, Subscription, Trigger,
+};
 
-use crate::{args, databases, subscribe::subscription};
+use crate::{args, databases, memory::Memory, subscribe::subscription};
 
 /// Reads the configuration, or takes the one that holds without a file; what the command line says holds in place of it.
 pub fn load(args: &args::App, kinds: &[ProviderKind]) -> Result<Config> {
@@ -23,11 +25,31 @@ pub fn load(args: &args::App, kinds: &[ProviderKind]) -> Result<Config> {
     Ok(config)
 }
 
+/// Chooses what the component runs on; what the command line says holds in place of the file.
+pub fn choose_triggers(app: &mut App, config: &Config, args: &args::App) {
+    let named: Vec<Trigger> = match args.trigger.is_empty() {
+        true => config.component.triggers.iter().map(|trigger| trigger_of(*trigger)).collect(),
+        false => args.trigger.iter().map(|trigger| (*trigger).into()).collect(),
+    };
+    if !named.is_empty() {
+        app.choose(&named);
+    }
+}
+
+fn trigger_of(named: slight_config::Trigger) -> Trigger {
+    match named {
+        slight_config::Trigger::Command => Trigger::Command,
+        slight_config::Trigger::Http => Trigger::Http,
+        slight_config::Trigger::Messaging => Trigger::Messages,
+    }
+}
+
 /// The limits, in the runtime's units.
 pub fn limits(config: &Config) -> Limits {
     let limits = &config.limits;
     Limits {
         memory: size(limits.memory),
+        total_memory: Memory::of(limits.total_memory).total,
         timeout: limits.timeout,
         backend_timeout: limits.backend_timeout,
         connections: size(limits.connections.into()),
@@ -38,6 +60,8 @@ pub fn limits(config: &Config) -> Limits {
         message: size(limits.message),
         body: limits.body,
         returned: size(limits.returned),
+        passed: size(limits.passed),
+        log_lines: limits.log_lines,
         spool: limits.spool,
         handles: size(limits.handles.into()),
     }
@@ -83,10 +107,20 @@ pub fn subscriptions(config: &Config) -> Vec<Subscription> {
         .collect()
 }
 
-/// How long an instance serves HTTP requests.
-pub fn reuse(config: &Config) -> Reuse {
-    let reuse = &config.http.reuse;
-    Reuse { requests: size(reuse.requests.into()), at_a_time: size(reuse.at_a_time.into()) }
+/// How HTTP is served; on the socket that was inherited, if there is one.
+pub fn http(config: &Config, inherited: Option<TcpListener>) -> HttpSettings {
+    let http = &config.http;
+    let listen = match inherited {
+        Some(listener) => Listen::Inherited(listener),
+        None => Listen::Address { address: http.listen, reuse_port: http.reuse_port },
+    };
+    let (requests, at_a_time) = (size(http.reuse.requests.into()), size(http.reuse.at_a_time.into()));
+    HttpSettings {
+        listen,
+        reuse: Reuse { requests, at_a_time },
+        idle_timeout: http.idle_timeout,
+        shutdown_delay: http.shutdown_delay,
+    }
 }
 
 /// The arguments as a program expects them: its own name first.

@@ -1,9 +1,13 @@
 use std::{
+    error::Error as _,
     fmt::{self, Debug, Display},
+    iter::successors,
     panic::Location,
 };
 
 use slight_capabilities::{Error, ErrorKind, Result};
+
+use crate::calls::Called;
 
 /// How much of a value is shown in a message.
 const SHOWN: usize = 200;
@@ -26,6 +30,11 @@ impl Failure {
         Self { message: message.into(), place: Some(Location::caller()), skipped: false }
     }
 
+    /// A failure that says all by itself: where it was found does not help.
+    pub(crate) fn told(message: impl Into<String>) -> Self {
+        Self { message: message.into(), place: None, skipped: false }
+    }
+
     /// Says that a case could not be tried.
     pub fn skipped(why: impl Into<String>) -> Self {
         Self { message: why.into(), place: None, skipped: true }
@@ -39,6 +48,12 @@ impl Failure {
     /// The same, told as part of something larger.
     pub(crate) fn within(mut self, what: impl Display) -> Self {
         self.message = format!("{what}: {}", self.message);
+        self
+    }
+
+    /// The same, and what to do about it.
+    pub(crate) fn and_then(mut self, advice: &str) -> Self {
+        self.message.push_str(advice);
         self
     }
 }
@@ -115,8 +130,25 @@ pub(crate) fn done_or<T>(what: impl Display, result: Result<T>, kind: ErrorKind)
     }
 }
 
+/// The kind, the sentence, all the causes, and the call that failed: what the author of a provider needs to find the cause.
 pub(crate) fn described(error: &Error) -> String {
-    format!("{:?}: {error}", error.kind())
+    let (mut text, mut call) = (format!("{:?}: {error}", error.kind()), None);
+    for cause in successors(error.source(), |&cause| cause.source()) {
+        match cause.downcast_ref::<Called>() {
+            Some(called) => call = call.or(Some(&called.what)),
+            None => {
+                let said = cause.to_string();
+                // Some say again what is in the text already.
+                if !text.contains(&said) {
+                    text.push_str(&format!(": {said}"));
+                }
+            }
+        }
+    }
+    match call {
+        Some(call) => format!("{text} (of `{call}`)"),
+        None => text,
+    }
 }
 
 fn shown(value: &impl Debug) -> String {

@@ -4,6 +4,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use slight_capabilities::{Provider, Result};
 
+use crate::provider::Section;
+
 /// What came of connecting.
 pub enum Connection {
     /// A provider to try. The suite calls [`Provider::prepare`].
@@ -20,6 +22,12 @@ pub trait Harness: Send + Sync + 'static {
     /// # Errors
     /// Those of the provider; every case fails with it.
     async fn connect(&self) -> Result<Connection>;
+
+    /// Settings to connect with, for the cases of [`provider!`](crate::provider). Called for each case, after
+    /// [`connect`](Self::connect): files are made at another place each time.
+    fn section(&self) -> Option<Section> {
+        None
+    }
 
     /// Makes a location as another program would have, for [`BlobStore::existing`], with one object in it, and gives
     /// the location's name. The object is put there by the backend's own means under exactly the name given. Called for

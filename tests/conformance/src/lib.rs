@@ -12,8 +12,13 @@
 //! [`outage!`], [`disruptions!`] and [`page!`].
 //!
 //! Every case makes names of its own and removes what it made, also when it fails; none expects an empty backend.
-//! Where the server is missing the cases are skipped, which is said on stderr; with the environment variable `CI` set a
-//! skipped case fails. `SLIGHT_CONFORMANCE_REPORT` names a file that gets a line for every case that ran.
+//! Where the server is missing every case fails and says how to get it; with the environment variable `SLIGHT_ALLOW_SKIPS`
+//! set it is skipped instead, which is said on stderr. `SLIGHT_CONFORMANCE_REPORT` names a file that gets a line for every
+//! case that ran.
+//!
+//! A failure tells the call that it is about and the whole chain of its causes. A case that fails because another fails
+//! that it rests on says only which: begin with those that say why. What takes long is said on stderr every 30 seconds,
+//! with the calls that it waits for, and fails after three minutes.
 
 pub mod blob;
 pub mod disruption;
@@ -23,9 +28,11 @@ pub mod messaging;
 pub mod outage;
 #[doc(hidden)]
 pub mod page;
+pub mod provider;
 #[doc(hidden)]
 pub mod two_processes;
 
+mod calls;
 mod case;
 mod check;
 mod content;
@@ -35,15 +42,26 @@ mod names;
 mod race;
 mod report;
 mod suite;
+mod watched;
 
 pub use case::{Case, Patience, Scope};
 pub use check::{Failure, Outcome};
 pub use harness::{Connection, Harness, Target};
 pub use outage::{Killable, Start};
+pub use provider::{SECRET, Section};
 #[doc(hidden)]
 pub use slight_capabilities::Capability;
 #[doc(hidden)]
 pub use suite::{Suite, run};
+
+/// One test for each case of what every provider does, whatever it is chosen for: of connecting, preparing and inspecting, in
+/// a module `provider`. Takes an expression for a [`Harness`] that has a [`section`](Harness::section).
+#[macro_export]
+macro_rules! provider {
+    ($harness:expr) => {
+        $crate::__provider_cases! { $crate::__tests { provider $harness } }
+    };
+}
 
 /// One test for each case of the key-value contracts, in a module `key_value`. Takes an expression for a [`Harness`].
 #[macro_export]
@@ -93,7 +111,7 @@ macro_rules! two_processes {
     };
 }
 
-/// Tests of a server that ends under load and comes back with its data, in a module `outage`, for providers of servers.
+/// Tests of a server that ends under load and comes back with its data, and of one that is silent, in a module `outage`, for providers of servers.
 /// Takes a function that starts a server for one test, a [`Start`], and the capabilities of the provider.
 ///
 /// ```text
@@ -117,11 +135,13 @@ macro_rules! __outage {
         $crate::__outage! { $start;
             acknowledged_entries_survive_an_outage
             increments_in_an_outage_count_once_or_are_unknown
+            calls_on_keys_of_a_silent_server_end_in_time
         }
     };
     (blob $start:expr) => {
         $crate::__outage! { $start;
             a_write_in_an_outage_fails_and_the_object_stays
+            calls_on_objects_of_a_silent_server_end_in_time
         }
     };
     (messaging $start:expr) => {
@@ -129,6 +149,7 @@ macro_rules! __outage {
             acknowledged_messages_survive_an_outage
             a_subscriber_goes_on_after_an_outage
             an_inbox_goes_on_after_an_outage
+            calls_on_topics_of_a_silent_server_end_in_time
         }
     };
     ($start:expr; $($case:ident)*) => {
@@ -251,7 +272,7 @@ macro_rules! page {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __tests {
-    ($suite:ident $harness:expr; $($module:ident { $($case:ident)* })*) => {
+    ($suite:ident $harness:expr; $($module:ident ($($deeper:ident)*) { $($case:ident)* })*) => {
         $crate::__suite! { $suite $suite CASES $harness; $($($case)*)* }
     };
 }
@@ -284,11 +305,17 @@ macro_rules! __suite {
 
 /// The table of a suite's cases, from the same list as the tests.
 macro_rules! table {
-    ($scope:ty; $($module:ident { $($case:ident)* })*) => {
+    ($scope:ty; $($module:ident $deeper:tt { $($case:ident)* })*) => {
         /// Every case, in the order of the contracts.
         pub const CASES: &[$crate::Case<$scope>] = &[$($(
-            $crate::Case::new(stringify!($case), |scope| Box::pin($module::$case(scope))),
+            $crate::Case::new(stringify!($case), |scope| Box::pin($module::$case(scope)))
+                .resting_on($crate::names_of! $deeper),
         )*)*];
     };
 }
 pub(crate) use table;
+
+macro_rules! names_of {
+    ($($name:ident)*) => { &[$(stringify!($name)),*] };
+}
+pub(crate) use names_of;

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use slight_capabilities::{Cursor, ErrorKind, Page, Result};
+use slight_capabilities::{Cursor, ErrorKind, MAX_PAGE, Page, Result};
 
 use crate::check::{Failure, Outcome, equal, refused, require};
 
@@ -18,14 +18,22 @@ pub(crate) async fn rest(
     first: Page<String>,
     page: impl AsyncFn(Option<Cursor>) -> Result<Page<String>>,
 ) -> Outcome<Vec<String>> {
+    is_not_too_large(&first)?;
     let (mut names, mut next) = (first.items, first.next);
     for _ in 0..MOST_PAGES {
         let Some(cursor) = next else { return Ok(names) };
         let found = page(Some(cursor)).await?;
+        is_not_too_large(&found)?;
         names.extend(found.items);
         next = found.next;
     }
     Err(Failure::new(format!("expected the listing to end, found {MOST_PAGES} pages and no end")))
+}
+
+/// Requires no more names on a page than the runtime makes room for.
+pub(crate) fn is_not_too_large(page: &Page<String>) -> Outcome {
+    let size = page.items.len();
+    require(size <= MAX_PAGE, format_args!("expected at most {MAX_PAGE} names on a page, found {size}"))
 }
 
 /// Requires that a listing has exactly these names, each once.

@@ -4,8 +4,13 @@ use slight_capabilities::QualifiedName;
 
 /// A name that nobody else uses, of characters that need no encoding.
 pub(crate) fn unique() -> String {
+    format!("conformance-{}", short())
+}
+
+/// The same of 17 characters, for what may not be much longer.
+pub(crate) fn short() -> String {
     // Each RandomState has keys of its own.
-    format!("conformance-{:016x}", RandomState::new().build_hasher().finish())
+    format!("c{:016x}", RandomState::new().build_hasher().finish())
 }
 
 /// A prefix that nobody else uses, under which any names may be taken.

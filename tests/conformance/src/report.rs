@@ -1,16 +1,21 @@
-use std::{env, ffi::OsStr, fmt::Write as _, fs::OpenOptions, io::Write as _};
-
-use slight_capabilities::Capability;
+use std::{
+    env,
+    ffi::OsStr,
+    fmt::{Display, Write as _},
+    fs::OpenOptions,
+    io::Write as _,
+};
 
 use crate::check::{Failure, Outcome};
 
-/// Names a file that gets a line for every case that ran: provider, capability, how it ended, and the case, with tabs.
+/// Names a file that gets a line for every case that ran: provider, capability, how it ended, and the case, with tabs. The
+/// cases of the provider itself have `provider` for a capability.
 const FILE: &str = "SLIGHT_CONFORMANCE_REPORT";
 
 /// Adds a case to the report, if one is asked for.
-pub(crate) fn add(provider: &str, capability: Capability, case: &str, outcome: &Outcome) -> Outcome {
+pub(crate) fn add(provider: &str, about: impl Display, case: &str, outcome: &Outcome) -> Outcome {
     match env::var_os(FILE) {
-        Some(file) => append(&file, &line(provider, capability, case, outcome)),
+        Some(file) => append(&file, &line(provider, about, case, outcome)),
         None => Ok(()),
     }
 }
@@ -22,13 +27,13 @@ fn append(file: &OsStr, line: &str) -> Outcome {
     written.map_err(|error| Failure::new(format!("cannot write to {FILE}={}: {error}", file.display())))
 }
 
-fn line(provider: &str, capability: Capability, case: &str, outcome: &Outcome) -> String {
+fn line(provider: &str, about: impl Display, case: &str, outcome: &Outcome) -> String {
     let ended = match outcome {
         Ok(()) => "passed",
         Err(failure) if failure.is_skip() => "skipped",
         Err(_) => "failed",
     };
-    format!("{provider}\t{capability}\t{ended}\t{case}\n")
+    format!("{provider}\t{about}\t{ended}\t{case}\n")
 }
 
 /// What a provider is called, from its crate and the module that its suite is in: `redis`, or `redis (cluster)` where
@@ -51,7 +56,7 @@ mod tests {
 
     #[test]
     fn a_line_tells_how_a_case_ended() {
-        let line = |outcome| line("redis (cluster)", Capability::KeyValue, "set_overwrites", &outcome);
+        let line = |outcome| line("redis (cluster)", "key-value", "set_overwrites", &outcome);
         assert_eq!(line(Ok(())), "redis (cluster)\tkey-value\tpassed\tset_overwrites\n");
         assert_eq!(line(Err(Failure::skipped("no"))), "redis (cluster)\tkey-value\tskipped\tset_overwrites\n");
         assert_eq!(line(Err(Failure::new("no"))), "redis (cluster)\tkey-value\tfailed\tset_overwrites\n");

@@ -52,7 +52,7 @@ impl Scope {
 }
 
 impl case::Scope for Scope {
-    const CAPABILITY: Capability = Capability::KeyValue;
+    const CAPABILITY: Option<Capability> = Some(Capability::KeyValue);
 
     fn new(target: &Target, patience: Patience) -> Option<Self> {
         Some(Self { one: case::Scope::new(target, patience)?, harness: target.harness.clone() })

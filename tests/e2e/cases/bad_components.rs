@@ -1,27 +1,17 @@
 //! Components that cannot run: one paragraph that says what to do, and exit code 1.
 
 use serde_json::Value;
-use slight_e2e::{Invocation, guest, slight};
+use slight_e2e::{Invocation, guest, patched, slight};
 
 /// `slight run` of a file with this content.
 fn run_file(content: impl AsRef<[u8]>) -> Invocation {
     slight(["run", "app.wasm"]).file("app.wasm", content)
 }
 
-/// A guest with a name in it replaced by one of the same length.
-fn patched(name: &str, old: &str, new: &str) -> Vec<u8> {
-    let (mut bytes, length) = (std::fs::read(guest(name)).unwrap(), old.len());
-    assert_eq!(length, new.len());
-    let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(old.as_bytes())).collect();
-    assert!(!places.is_empty(), "{old} is not in {name}");
-    places.into_iter().for_each(|at| bytes[at..at + length].copy_from_slice(new.as_bytes()));
-    bytes
-}
-
 /// What both `slight run` and `slight check` say of a file with this content, whatever the latter prints before.
 async fn refused_by_both(content: Vec<u8>) -> String {
     let error = run_file(&content).refusal().await;
-    let checked = slight(["check", "app.wasm"]).file("app.wasm", &content).end().await;
+    let checked = slight(["check", "app.wasm"]).file("app.wasm", &content).env("SLIGHT_LOG", "warn").end().await;
     assert_eq!((checked.code, checked.stderr.trim_end()), (Some(1), error.as_str()));
     error
 }
@@ -38,6 +28,19 @@ async fn a_file_that_is_not_wasm() {
 async fn a_core_module() {
     let error = run_file(b"\0asm\x01\0\0\0").refusal().await;
     assert!(error.contains("core module") && error.contains("wasm32-wasip2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_trigger_that_is_chosen_and_not_there() {
+    let toml = "component.triggers = [\"http\"]";
+    for error in [
+        slight_e2e::run("cli").toml(toml).refusal().await,
+        slight(["run"]).arg(guest("cli")).arg("--trigger").arg("http").refusal().await,
+    ] {
+        for part in ["the trigger \"http\" is chosen", "wasi:http/incoming-handler", "it can run on \"command\""] {
+            assert!(error.contains(part), "{part:?} is missing in {error}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -106,7 +109,7 @@ async fn an_export_without_the_function_that_is_called_is_named() {
 async fn an_export_that_could_nearly_be_started_is_named_with_the_nearest() {
     for (name, old, new, nearest) in [
         ("hello-http", "incoming-handler", "incoming-hendler", "wasi:http/incoming-handler@0.2.0"),
-        ("cli-p3", "wasi:cli/run@0.3.0", "wasi:cli/run@0.3.9", "wasi:cli/run@0.3.0"),
+        ("cli-p3", "wasi:cli/run@0.3.2", "wasi:cli/rum@0.3.2", "wasi:cli/run@0.3.0"),
     ] {
         let error = refused_by_both(patched(name, old, new)).await;
         assert!(error.contains(&format!("(the nearest of those is {nearest})")), "{error}");

@@ -34,7 +34,7 @@ const KEY_VALUE: &str = "wasi:keyvalue/{store,atomics,batch}@0.2.0-draft2";
 async fn every_route_has_a_row_with_its_provider_and_all_that_it_says() {
     let toml = "[providers.fast]\ntype = \"memory\"\n[providers.disk]\ntype = \"file\"\npath = \".\"\n\
                 [key-value]\ncatalog = { provider = \"fast\", access = \"read\" }\n\
-                sessions = { provider = \"memory\", prefix = \"shop-\", access = \"read\" }\n\"*\" = \"fast\"\n\
+                sessions = { provider = \"memory\", prefix = \"shop\", name = \"people\", access = \"read\" }\n\"*\" = \"fast\"\n\
                 [blob]\nphotos = { provider = \"disk\", existing = true, location = \"pictures\" }";
     let ended = check("kv").file("pictures/cat.jpg", "cat").toml(toml).end().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -42,7 +42,7 @@ async fn every_route_has_a_row_with_its_provider_and_all_that_it_says() {
     let expected = [
         &["import", "route", "provider", "with"][..],
         &[KEY_VALUE, "key-value: catalog", "fast (memory)", "access = \"read\""],
-        &["key-value: sessions", "memory", "prefix = \"shop-\", access = \"read\""],
+        &["key-value: sessions", "memory", "prefix = \"shop\", name = \"people\", access = \"read\""],
         &["key-value: *", "fast (memory)"],
         // Nothing is imported that leads here, but a start connects it all the same.
         &["(not imported)", "blob: photos", "disk (file)", "existing = true, location = \"pictures\""],
@@ -260,6 +260,20 @@ async fn a_backend_that_is_not_there_is_told_once() {
     assert_eq!(row(&ended, "redis  "), ["redis", "key-value", "does not answer"]);
     assert_eq!(ended.stderr.matches("error: ").count(), 1, "{}", ended.stderr);
     assert_eq!(ended.stderr.matches("(os error 111)").count(), 1, "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_database_that_another_process_has_open_is_said_to_be_open() {
+    for kind in ["redb", "sled"] {
+        let toml = |path: &str| format!("[providers.d]\ntype = \"{kind}\"\npath = \"{path}\"\n[key-value]\na = \"d\"");
+        let app = run("kv").toml(&toml("d")).start().await;
+        let path = app.dir().join("d");
+        let ended = check("kv").toml(&toml(&path.display().to_string())).end().await;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        let state = row(&ended, "d (")[2];
+        let open = format!("{} is open already, in another process or another section", path.display());
+        assert!(state.starts_with("not ready: the database ") && state.ends_with(&open), "{ended:?}");
+    }
 }
 
 #[tokio::test]

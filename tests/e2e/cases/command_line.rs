@@ -25,6 +25,31 @@ async fn the_version_is_the_crates() {
     assert_eq!((ended.code, ended.stdout), (Some(0), format!("slight {}\n", env!("CARGO_PKG_VERSION"))));
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_output_without_room_is_a_failure() {
+    let toml = "key-value.default = \"memory\"";
+    for command in [
+        slight(["--version"]),
+        slight(["--help"]),
+        slight(["run", "--help"]),
+        slight(["config", "schema"]),
+        slight_e2e::check("kv").toml(toml),
+    ] {
+        let ended = command.stdout_full().end().await;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.stderr.starts_with("error: cannot write to the standard output: "), "{ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_output_that_nobody_reads_is_no_failure() {
+    for arguments in [&["--version"][..], &["--help"], &["check", "--help"]] {
+        let ended = slight(arguments.iter().copied()).stdout_closed().end().await;
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    }
+}
+
 #[tokio::test]
 async fn what_is_not_understood_exits_with_2_and_a_hint() {
     for (arguments, part) in [
@@ -35,6 +60,7 @@ async fn what_is_not_understood_exits_with_2_and_a_hint() {
         (&["run", "a.wasm", "--listen", "nowhere"], "nowhere"),
         (&["run", "a.wasm", "--listen", "3000"], "such as \"127.0.0.1:3000\""),
         (&["run", "a.wasm", "--listen", ":3000"], "0.0.0.0 all"),
+        (&["run", "a.wasm", "--trigger", "htpp"], "http"),
         (&["check", "a.wasm", "-c", "x.toml", "--subscribe", "t"], "cannot be used with"),
         (&["run", "a.wasm", "--env", "NAME"], "NAME=VALUE"),
         (&["run", "a.wasm", "--env", "=x"], "NAME=VALUE"),

@@ -98,6 +98,15 @@ async fn a_directory_can_be_read_and_written() {
 }
 
 #[tokio::test]
+async fn a_directory_may_have_any_name_that_a_guest_looks_for() {
+    for (name, path) in [(".", "in.txt"), (".", "./in.txt"), ("readonly", "readonly/in.txt"), ("a/b", "a/b/in.txt")] {
+        let toml = format!("component.files = [{{ guest = \"{name}\", host = \"data\" }}]");
+        let app = run("cli").file("data/in.txt", "from the host").toml(&toml);
+        assert_eq!(app.guest_args(["read", path]).end().await.stdout, "from the host", "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_read_only_directory_cannot_be_written() {
     for arguments in
         [&["write", "/data/in.txt", "changed"][..], &["write", "/data/new", ""], &["remove", "/data/in.txt"]]

@@ -5,8 +5,7 @@ use std::thread::available_parallelism;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::Method;
-use slight_e2e::{Running, empty, eventually, run};
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use slight_e2e::{Connection, Running, empty, eventually, run};
 
 use crate::support::{hand_written, next};
 
@@ -173,10 +172,17 @@ async fn an_instance_that_did_not_respond_is_not_used_again() {
 #[tokio::test]
 async fn a_guest_that_goes_on_although_its_client_left_is_not_blamed_for_the_response() {
     let app = run("misbehave").toml("limits = { timeout = \"5s\", concurrency = 1, queue = 0 }").start().await;
-    let mut stream = TcpStream::connect(app.address()).await.unwrap();
-    stream.write_all(b"GET /loop HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
-    eventually("a loop that has the only place", async || (app.get("/ok").await.status == 503).then_some(())).await;
-    drop(stream);
+    // Over HTTP/1 one that left cannot be told from one that sends no more.
+    loop {
+        let mut connection = Connection::http2(app.address()).await;
+        let held =
+            eventually("a loop that has the only place", async || (app.get("/ok").await.status == 503).then_some(()));
+        tokio::select! {
+            // Another had the place just then.
+            answer = connection.try_send(Method::GET, "/loop", empty()) => assert_eq!(answer.unwrap().status(), 503),
+            () = held => break,
+        }
+    }
     let line = app.wait_for_log("the client of GET /loop left, and the component went on").await;
     assert!(line.contains("limits.timeout"), "{line}");
     assert!(!app.log().contains("was cut off"), "{}", app.log());

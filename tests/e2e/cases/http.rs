@@ -66,6 +66,16 @@ async fn the_guest_sees_the_request_as_it_was_sent() {
 }
 
 #[tokio::test]
+async fn a_guest_of_0_3_sees_scheme_and_authority_as_one_of_0_2_does() {
+    let app = run("hello-http-p3").start().await;
+    let address = app.address();
+    for mut connection in [app.connect().await, Connection::http2(address).await] {
+        let seen = connection.fetch_with(Method::GET, "/request", &[("x-sent", "yes")], empty()).await;
+        assert_eq!(seen.text(), format!("http {address} x-sent"));
+    }
+}
+
+#[tokio::test]
 async fn status_and_headers_of_the_guest_reach_the_client() {
     let app = run("misbehave").start().await;
     let answer = app.get("/status/418").await;

@@ -93,5 +93,10 @@ async fn a_batch_that_would_return_too_much_is_refused_with_the_limit() {
     let answer = connection.fetch(Method::POST, "/batch/default", batch("\"a\", \"b\"")).await;
     assert_eq!(answer.json().as_array().map(Vec::len), Some(2));
     let error = connection.fetch(Method::POST, "/batch/default", batch("\"a\", \"b\", \"c\"")).await.error();
-    assert!(error.contains("limits.returned"), "{error}");
+    let said = "the 3 values together are 6000 bytes, and one call returns at most 4096 bytes (limits.returned)";
+    assert!(error.contains(said), "{error}");
+    // What comes after the limit was passed is not read.
+    let many = vec!["\"a\""; 200].join(", ");
+    let error = connection.fetch(Method::POST, "/batch/default", batch(&many)).await.error();
+    assert!(error.contains("the first 64 of 200 values together are 128000 bytes"), "{error}");
 }

@@ -7,6 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use futures_util::future::join_all;
 use http::Method;
 use serde_json::Value;
 use slight_e2e::{Connection, binary, cache, empty, eventually, guest, run, slight};
@@ -99,6 +100,31 @@ async fn a_message_that_is_far_too_long_is_cut() {
     let line = app.wait_for_log("xxx").await;
     assert!(line.len() < 66_000 && line.contains("983040 more bytes are left out"), "{} bytes", line.len());
     assert!(line.contains("till"));
+}
+
+#[tokio::test]
+async fn a_guest_that_floods_the_log_is_cut_short_and_others_are_heard() {
+    let app = run("host-calls").toml("blob.default = \"memory\"\nlimits = { log-lines = 100 }").start().await;
+    let other = async {
+        app.wait_for_log("similar log entries suppressed").await;
+        app.get("/loop/log?bytes=33&ms=0").await.text()
+    };
+    let (flood, _) = tokio::join!(app.get("/loop/log?bytes=77&ms=1500"), other);
+    let said: u64 = flood.text().split(' ').next().unwrap().parse().unwrap();
+    let heard = app.log().lines().filter(|line| line.contains(&"x".repeat(77))).count();
+    assert!(said > 1000 && heard < 500, "{heard} of {said}");
+    assert!(app.log().contains(&format!("guest: {} ", "x".repeat(33))), "{}", app.log());
+}
+
+#[tokio::test]
+async fn guests_that_flood_their_error_streams_end_neither_each_other_nor_the_log() {
+    let app = run("host-calls").toml("blob.default = \"memory\"\nlimits = { log-lines = 100 }").start().await;
+    for flood in join_all((0..4).map(|_| app.get("/loop/stderr?ms=1500"))).await {
+        flood.text();
+    }
+    app.wait_for_log("similar log entries suppressed").await;
+    let heard = app.log().lines().filter(|line| line.contains("a line that says nothing")).count();
+    assert!((1..1000).contains(&heard), "{heard} lines");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{
     fs,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -12,7 +12,7 @@ use rustls::{ServerConfig, pki_types::PrivateKeyDer};
 use slight_e2e::{Running, eventually, run};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::{TcpListener, TcpSocket},
+    net::{TcpListener, TcpSocket, TcpStream},
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -40,7 +40,7 @@ async fn a_request_to_a_listed_origin_is_sent() {
     let backend = run("hello-http").start().await;
     let app = run("misbehave").toml(&allowing(&[backend.url("")])).start().await;
     let answer = ask(&app, &backend.url("/path")).await.json();
-    assert_eq!(answer, serde_json::json!({ "status": 200, "body": "hello" }));
+    assert_eq!((&answer["status"], &answer["body"]), (&200.into(), &"hello".into()));
 }
 
 #[tokio::test]
@@ -171,4 +171,188 @@ async fn a_response_that_breaks_off_is_an_error_and_never_whole() {
     let app = run("misbehave").toml(&allowing(std::slice::from_ref(&url))).start().await;
     let answer = ask(&app, &format!("{url}/")).await;
     assert!(!answer.status.is_success(), "{}", answer.body_text());
+}
+
+/// A server that answers each request of each connection with the next of these, and keeps what it was sent.
+struct Script {
+    authority: String,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+/// What a server does with a request.
+#[derive(Clone, Copy)]
+enum Act {
+    Answer(&'static str),
+    /// Closes the connection instead.
+    Close,
+}
+
+const OK: Act = Act::Answer("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+
+impl Script {
+    async fn start(acts: &'static [Act]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let authority = listener.local_addr().unwrap().to_string();
+        let heard = Arc::<Mutex<Vec<String>>>::default();
+        let (telling, next) = (heard.clone(), Arc::new(AtomicUsize::new(0)));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(Self::play(stream, acts, next.clone(), telling.clone()));
+            }
+        });
+        Self { authority, heard }
+    }
+
+    async fn play(mut stream: TcpStream, acts: &[Act], next: Arc<AtomicUsize>, heard: Arc<Mutex<Vec<String>>>) {
+        while let Some(request) = read_request(&mut stream).await {
+            heard.lock().unwrap().push(request);
+            let act = acts.get(next.fetch_add(1, Ordering::Relaxed)).copied().unwrap_or(OK);
+            let Act::Answer(answer) = act else { return };
+            if stream.write_all(answer.as_bytes()).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// What it was sent, in the order of the requests.
+    fn heard(&self) -> Vec<String> {
+        self.heard.lock().unwrap().clone()
+    }
+
+    async fn app(&self) -> Running {
+        run("misbehave").toml(&allowing(&[format!("http://{}", self.authority)])).start().await
+    }
+
+    async fn send(&self, app: &Running, query: &str) -> slight_e2e::Answer {
+        app.get(&format!("/send?authority={}&{query}", self.authority)).await
+    }
+}
+
+/// A request with its body, if it has one.
+async fn read_request(stream: &mut TcpStream) -> Option<String> {
+    let mut received = String::new();
+    loop {
+        let mut piece = [0; 1024];
+        let length = stream.read(&mut piece).await.ok().filter(|length| *length > 0)?;
+        received.push_str(&String::from_utf8_lossy(&piece[..length]));
+        let Some((head, body)) = received.split_once("\r\n\r\n") else { continue };
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
+        let is_chunked = head.contains("transfer-encoding: chunked");
+        let is_whole = if is_chunked { body.ends_with("0\r\n\r\n") } else { body.len() >= length };
+        if is_whole {
+            return Some(received);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_on_a_connection_that_the_server_closes_is_sent_again_if_it_can_be() {
+    // The first keeps the connection, which is closed when the next comes.
+    static ACTS: [Act; 2] = [OK, Act::Close];
+    for method in ["GET", "OPTIONS", "PUT"] {
+        let server = Script::start(&ACTS).await;
+        let app = server.app().await;
+        for _ in 0..2 {
+            assert_eq!(server.send(&app, &format!("path=/&method={method}")).await.json()["status"], 200, "{method}");
+        }
+        assert_eq!(server.heard().len(), 3, "{method}");
+    }
+    for query in ["path=/&method=POST", "path=/&method=PUT&body=x"] {
+        let server = Script::start(&ACTS).await;
+        let app = server.app().await;
+        server.send(&app, "path=/").await.text();
+        server.send(&app, query).await.error();
+        assert_eq!(server.heard().len(), 2, "{query}");
+    }
+    // Once, and not on a connection that was new.
+    static ALWAYS: [Act; 9] = [Act::Close; 9];
+    let server = Script::start(&ALWAYS).await;
+    server.send(&server.app().await, "path=/").await.error();
+    assert_eq!(server.heard().len(), 1);
+}
+
+#[tokio::test]
+async fn a_body_is_sent_with_every_method_that_may_have_one() {
+    let server = Script::start(&[]).await;
+    let app = server.app().await;
+    for method in ["GET", "OPTIONS", "POST", "BREW"] {
+        server.send(&app, &format!("path=/&method={method}&body=abc")).await.text();
+        let heard = server.heard().pop().unwrap();
+        assert!(heard.contains("transfer-encoding: chunked") && heard.contains("3\r\nabc\r\n0\r\n"), "{heard}");
+    }
+    server.send(&app, "path=/&field=content-length:3&body=abc").await.text();
+    let heard = server.heard().pop().unwrap();
+    assert!(heard.contains("content-length: 3") && heard.ends_with("abc"), "{heard}");
+    // One that is empty is none.
+    server.send(&app, "path=/&body=").await.text();
+    let heard = server.heard().pop().unwrap();
+    assert!(!heard.contains("transfer-encoding") && heard.ends_with("\r\n\r\n"), "{heard}");
+    // RFC 9110, section 9.3.8.
+    assert!(server.send(&app, "path=/&method=TRACE&body=abc").await.error().contains("HttpRequestMethodInvalid"));
+}
+
+#[tokio::test]
+async fn a_request_without_a_path_is_for_the_root() {
+    let server = Script::start(&[]).await;
+    let app = server.app().await;
+    for (query, line) in [
+        ("", "GET / HTTP/1.1"),
+        ("path=", "GET / HTTP/1.1"),
+        ("path=?q", "GET /?q HTTP/1.1"),
+        ("method=OPTIONS", "OPTIONS * HTTP/1.1"),
+        ("method=OPTIONS&path=/", "OPTIONS / HTTP/1.1"),
+    ] {
+        server.send(&app, query).await.text();
+        assert_eq!(server.heard().pop().unwrap().lines().next().unwrap(), line, "{query:?}");
+    }
+    let allowed = allowing(&[format!("http://{}", server.authority)]);
+    let app = run("hello-http-p3").toml(&allowed).start().await;
+    assert_eq!(app.get(&format!("/send?{}", server.authority)).await.text(), "ok");
+    assert_eq!(server.heard().pop().unwrap().lines().next().unwrap(), "GET / HTTP/1.1");
+}
+
+#[tokio::test]
+async fn a_request_says_what_http_lets_it_say() {
+    let server = Script::start(&[]).await;
+    let app = server.app().await;
+    server.send(&app, "path=/&field=te:trailers,%20gzip;q=0.5&field=x-a:1").await.text();
+    let heard = server.heard().pop().unwrap();
+    assert!(heard.contains("te: trailers\r\n") && heard.contains("connection: te\r\n"), "{heard}");
+    assert_eq!(heard.matches("host: ").count(), 1, "{heard}");
+    assert!(heard.contains(&format!("host: {}\r\n", server.authority)), "{heard}");
+    for field in ["connection", "keep-alive", "transfer-encoding", "upgrade", "host", "proxy-connection"] {
+        assert!(server.send(&app, &format!("path=/&field={field}:x")).await.error().contains("Forbidden"), "{field}");
+    }
+    let before = server.heard().len();
+    let error = app.get(&format!("/send?path=/&authority=user:pass@{}", server.authority)).await.error();
+    assert!(error.contains("HttpRequestUriInvalid"), "{error}");
+    let error = server.send(&app, "path=/&method=CONNECT").await.error();
+    assert!(error.contains("HttpRequestMethodInvalid"), "{error}");
+    assert_eq!(server.heard().len(), before);
+}
+
+#[tokio::test]
+async fn responses_are_read_as_http_frames_them() {
+    static ACTS: [Act; 7] = [
+        Act::Answer(
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nx: 1\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+        ),
+        Act::Answer("HTTP/1.1 204 No Content\r\n\r\n"),
+        Act::Answer("HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n"),
+        Act::Answer("HTTP/1.1 200 OK\r\nconnection: x-sec\r\nx-sec: 1\r\ncontent-length: 2\r\n\r\nok"),
+        Act::Answer("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"),
+        Act::Answer("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok"),
+        Act::Answer("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nx\r\n"),
+    ];
+    let server = Script::start(&ACTS).await;
+    let app = server.app().await;
+    for (status, body) in [(200, "ok"), (204, ""), (304, ""), (200, "ok")] {
+        let answer = server.send(&app, "path=/").await.json();
+        assert_eq!((&answer["status"], &answer["body"]), (&status.into(), &body.into()));
+        assert!(!answer["headers"].to_string().contains("x-sec"), "{answer}");
+    }
+    assert!(server.send(&app, "path=/").await.error().contains("HttpUpgradeFailed"));
+    server.send(&app, "path=/&method=POST").await.error();
+    server.send(&app, "path=/&method=POST").await.error();
 }

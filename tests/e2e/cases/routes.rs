@@ -67,6 +67,39 @@ async fn a_read_only_route_reads_and_does_not_write() {
 }
 
 #[tokio::test]
+async fn a_bucket_may_be_called_otherwise_in_the_backend() {
+    let toml = "[key-value]\nsessions = { provider = \"memory\", name = \"shop-sessions\" }\n\
+                read = { provider = \"memory\", name = \"shop-sessions\", access = \"read\" }\n\
+                apart = { provider = \"memory\", prefix = \"eu\", name = \"shop-sessions\" }\n\"*\" = \"memory\"";
+    let app = run("kv").toml(toml).start().await;
+    assert_eq!(app.put("/kv/sessions/k", "v").await.text(), "ok");
+    for bucket in ["shop-sessions", "read"] {
+        assert_eq!(app.get(&format!("/kv/{bucket}/k")).await.text(), "v", "{bucket}");
+    }
+    app.get("/kv/apart/k").await.refused(404);
+    // What an operator is told is the name in the file.
+    assert_eq!(app.put("/kv/read/k", "v").await.error(), "access-denied");
+    app.wait_for_log("a write to the bucket \"read\" was denied").await;
+}
+
+#[tokio::test]
+async fn a_container_may_be_called_otherwise_in_the_backend() {
+    let toml = "[providers.disk]\ntype = \"file\"\npath = \".\"\n\
+                [blob]\nphotos = { provider = \"disk\", name = \"pictures\" }\nother = \"disk\"";
+    let app = run("blob").toml(toml).start().await;
+    app.put("/containers/photos", "").await.refused(201);
+    app.put("/objects/photos/cat", "meow").await.refused(201);
+    app.put("/containers/other", "").await.refused(201);
+    assert_eq!(app.get("/containers/photos/info").await.json()["info"]["name"], "photos");
+    let copied = app.post("/copy", r#"{"src": ["photos", "cat"], "dest": ["other", "dog"]}"#).await;
+    assert_eq!(copied.text(), "ok");
+    assert_eq!(app.get("/objects/other/dog").await.text(), "meow");
+    let folders = std::fs::read_dir(app.dir().join("slight-blob")).unwrap();
+    let folders: Vec<String> = folders.map(|folder| folder.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(folders.contains(&"pictures".to_owned()) && !folders.contains(&"photos".to_owned()), "{folders:?}");
+}
+
+#[tokio::test]
 async fn prefixes_and_sections_keep_names_apart() {
     let toml = r#"
         [providers.one]

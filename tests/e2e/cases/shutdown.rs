@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: what runs may finish, nothing new begins.
+//! Ctrl-C, SIGTERM and SIGHUP: what runs may finish, nothing new begins.
 
 use bytes::Bytes;
 use http::Method;
@@ -10,6 +10,8 @@ use tokio::{
 
 use crate::support::{hand_written, next};
 
+const NO_DELAY: &str = "http = { shutdown-delay = \"0s\" }";
+
 async fn refuses_connections(app: &Running) {
     let address = app.address();
     eventually("a refused connection", async || TcpStream::connect(address).await.err()).await;
@@ -17,8 +19,8 @@ async fn refuses_connections(app: &Running) {
 
 #[tokio::test]
 async fn a_request_that_runs_is_finished_and_new_connections_are_refused() {
-    for signal in ["TERM", "INT"] {
-        let app = run("misbehave").start().await;
+    for signal in ["TERM", "INT", "HUP"] {
+        let app = run("misbehave").toml(NO_DELAY).start().await;
         let (pieces, body) = hand_written();
         let mut connection = app.connect().await;
         pieces.send(Bytes::from_static(b"begun")).await.unwrap();
@@ -52,8 +54,8 @@ async fn connections_without_a_request_do_not_hold_up_the_end() {
 
 #[tokio::test]
 async fn what_does_not_finish_is_ended_at_the_drain_timeout() {
-    let toml = "limits = { timeout = \"300s\", drain-timeout = \"500ms\" }";
-    let app = run("misbehave").toml(toml).start().await;
+    let toml = format!("{NO_DELAY}\nlimits = {{ timeout = \"300s\", drain-timeout = \"500ms\" }}");
+    let app = run("misbehave").toml(&toml).start().await;
     let mut connection = app.connect().await;
     let mut answer = connection.send(Method::GET, "/slow?chunks=100000&ms=10", empty()).await.into_body();
     assert!(next(&mut answer).await.is_some());
@@ -179,4 +181,26 @@ async fn a_request_that_waits_in_the_queue_at_the_end_is_answered() {
     assert_eq!(next(&mut answer).await, None);
     assert_eq!(waiting.join_next().await.unwrap().unwrap().text(), "ok");
     assert_eq!(app.end().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn connections_are_accepted_for_a_while_and_told_to_be_the_last() {
+    let app = run("hello-http").toml("http = { shutdown-delay = \"60s\" }").start().await;
+    let mut kept = app.connect().await;
+    assert_eq!(kept.fetch(Method::GET, "/", empty()).await.header("connection"), None);
+    app.signal("TERM");
+    app.wait_for_log("http.shutdown-delay").await;
+    for mut connection in [kept, app.connect().await] {
+        let answer = connection.fetch(Method::GET, "/", empty()).await;
+        assert_eq!((answer.header("connection"), answer.text().as_str()), (Some("close"), "hello"));
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_that_closes_cuts_nothing_off_and_ends_nothing_that_is_to_outlive_it() {
+    let app = run("hello-http").toml("http = { shutdown-delay = \"0s\" }").start().await;
+    app.signal("HUP");
+    let ended = app.end().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stderr.contains("hung up: "), "{ended:?}");
 }

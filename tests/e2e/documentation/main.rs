@@ -2,6 +2,7 @@
 
 #[path = "../../../runtime/slight/src/builtin.rs"]
 mod builtin;
+mod copies;
 mod tables;
 
 use std::{

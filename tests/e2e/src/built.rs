@@ -14,6 +14,19 @@ pub fn guest(name: &str) -> PathBuf {
     path
 }
 
+/// The component of a guest, with a name in it replaced by one of the same length.
+///
+/// # Panics
+/// When the name is not in it.
+pub fn patched(name: &str, old: &str, new: &str) -> Vec<u8> {
+    let (mut bytes, length) = (std::fs::read(guest(name)).expect("a guest can be read"), old.len());
+    assert_eq!(length, new.len());
+    let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(old.as_bytes())).collect();
+    assert!(!places.is_empty(), "{old} is not in {name}");
+    places.into_iter().for_each(|at| bytes[at..at + length].copy_from_slice(new.as_bytes()));
+    bytes
+}
+
 /// The program: of the same profile as the test that is running.
 pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows where it is");

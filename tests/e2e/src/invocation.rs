@@ -25,15 +25,21 @@ pub struct Invocation {
     env: Vec<(OsString, OsString)>,
     stdin: Option<Vec<u8>>,
     stdin_stays_open: bool,
-    stdout_is_closed: bool,
+    stdout: Stdout,
     serves: bool,
+}
+
+/// Where standard output leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stdout {
+    Collected,
+    Closed,
+    Full,
 }
 
 /// `slight run` of a guest, by its name; HTTP on a free port.
 pub fn run(name: &str) -> Invocation {
-    let mut invocation = slight(["run"]).arg(guest(name)).arg("--listen").arg("127.0.0.1:0");
-    invocation.serves = true;
-    invocation
+    slight(["run"]).arg(guest(name)).serving()
 }
 
 /// `slight check` of a guest, by its name.
@@ -50,7 +56,7 @@ pub fn slight<A: Into<OsString>>(arguments: impl IntoIterator<Item = A>) -> Invo
         env: Vec::new(),
         stdin: None,
         stdin_stays_open: false,
-        stdout_is_closed: false,
+        stdout: Stdout::Collected,
         serves: false,
     }
 }
@@ -112,13 +118,27 @@ impl Invocation {
 
     /// Nobody reads what it writes: as after `| head`.
     pub fn stdout_closed(mut self) -> Self {
-        self.stdout_is_closed = true;
+        self.stdout = Stdout::Closed;
         self
+    }
+
+    /// There is no room for what it writes: as on a full disk.
+    pub fn stdout_full(mut self) -> Self {
+        self.stdout = Stdout::Full;
+        self
+    }
+
+    /// Says that it is to serve HTTP, on a free port: for a file in the folder, where [`run`] takes a guest.
+    pub fn serving(mut self) -> Self {
+        self.serves = true;
+        self.arg("--listen").arg("127.0.0.1:0")
     }
 
     /// Runs it to its end, which must be a refusal: exit code 1, nothing on the standard output, and one paragraph on
     /// the standard error, which is returned.
-    pub async fn refusal(self) -> String {
+    pub async fn refusal(mut self) -> String {
+        // Without what is only told, such as that a component takes long to compile; unless the test says otherwise.
+        self.env.insert(0, ("SLIGHT_LOG".into(), "warn".into()));
         let ended = self.end().await;
         assert_eq!(ended.code, Some(1), "{ended:?}");
         assert_eq!(ended.stdout, "", "{ended:?}");
@@ -156,7 +176,11 @@ impl Invocation {
         command.env("HOME", self.dir()).env("XDG_CACHE_HOME", cache());
         command.envs(self.env);
         let input = if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
-        let output = if self.stdout_is_closed { closed_pipe() } else { Stdio::piped() };
+        let output = match self.stdout {
+            Stdout::Collected => Stdio::piped(),
+            Stdout::Closed => closed_pipe(),
+            Stdout::Full => fs::File::create("/dev/full").expect("the system has a full device").into(),
+        };
         let mut child =
             command.stdin(input).stdout(output).stderr(Stdio::piped()).spawn().expect("slight can be started");
         if let (Some(text), Some(mut pipe)) = (self.stdin, child.stdin.take()) {

@@ -16,7 +16,7 @@ mod output;
 mod process;
 mod wait;
 
-pub use self::built::{binary, cache, guest, root};
+pub use self::built::{binary, cache, guest, patched, root};
 pub use self::{
     client::{Answer, Body, Connection, collect, empty, full, pieces},
     invocation::{Invocation, check, run, slight},

@@ -110,9 +110,20 @@ impl Running {
     /// be a little less.
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    /// The memory that the process has now, files that it maps aside, in bytes.
+    #[cfg(target_os = "linux")]
+    pub fn memory(&self) -> u64 {
+        self.status("RssAnon:")
+    }
+
+    #[cfg(target_os = "linux")]
+    fn status(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child().id())).expect("the process lives");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells VmHWM");
-        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("VmHWM is a number of kB");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux tells it");
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("it is a number of kB");
         kibibytes * 1024
     }
 
@@ -121,9 +132,9 @@ impl Running {
         self.exited().is_none()
     }
 
-    /// Asks it to terminate, and waits until it has.
+    /// Asks it to end, as Ctrl-C does, so that nothing is delayed, and waits until it has.
     pub async fn stop(self) -> Ended {
-        self.signal("TERM");
+        self.signal("INT");
         self.end().await
     }
 

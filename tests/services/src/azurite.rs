@@ -105,6 +105,16 @@ impl Azurite {
         self.server.stop();
     }
 
+    /// Stops it in the middle: it takes connections and calls, and answers none.
+    pub fn pause(&mut self) {
+        self.server.pause();
+    }
+
+    /// Lets it go on after a [`pause`](Self::pause).
+    pub fn resume(&mut self) {
+        self.server.resume();
+    }
+
     /// Starts it again with the same ports and data, and waits until it answers.
     pub fn restart(&mut self) {
         self.server.restart();

@@ -2,6 +2,7 @@ use std::{
     fs,
     net::{Ipv4Addr, TcpStream},
     path::PathBuf,
+    time::Duration,
 };
 
 use crate::{
@@ -14,6 +15,9 @@ use crate::{
 
 /// How often another port is tried, where somebody else was faster to take one that was free.
 const PORTS: usize = 5;
+
+/// Who does not answer for so long has been stopped.
+const SILENCE: Duration = Duration::from_millis(300);
 
 /// A server of this test's own. It ends with this value, and at the latest with the process; its data goes with it.
 pub struct Server {
@@ -92,6 +96,27 @@ impl Server {
         }
     }
 
+    /// Stops it in the middle (SIGSTOP), and waits until it has: it takes connections and calls, and answers none.
+    ///
+    /// # Panics
+    /// When it still answers by [`DEADLINE`].
+    pub fn pause(&mut self) {
+        self.signal("STOP");
+        let silent = eventually(|| (!self.answers_within(SILENCE)).then_some(()));
+        assert!(silent.is_some(), "{} still answers {DEADLINE:?} after SIGSTOP", self.kind.program);
+    }
+
+    /// Lets it go on after a [`pause`](Self::pause).
+    pub fn resume(&mut self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&mut self, signal: &str) {
+        if let Some(running) = &mut self.running {
+            running.signal(signal);
+        }
+    }
+
     fn end(&mut self, signal: &str) {
         if let Some(running) = self.running.take() {
             running.end(signal);
@@ -129,9 +154,13 @@ impl Server {
     }
 
     fn answers(&self) -> bool {
+        self.answers_within(ANSWER)
+    }
+
+    fn answers_within(&self, time: Duration) -> bool {
         let connect = || {
             let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
-            stream.set_read_timeout(Some(ANSWER))?;
+            stream.set_read_timeout(Some(time))?;
             (self.kind.answers)(stream)
         };
         connect().unwrap_or(false)

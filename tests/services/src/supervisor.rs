@@ -77,6 +77,14 @@ impl Supervised {
         String::from_utf8_lossy(&self.output.text.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&mut self, signal: &str) {
+        if let Some(orders) = &mut self.shell.stdin {
+            // A shell that is gone has nothing to signal.
+            let _ = orders.write_all(format!("{signal}\n").as_bytes());
+        }
+    }
+
     /// Sends a signal by its name, waits until the server has ended, and keeps its data.
     pub(crate) fn end(mut self, signal: &str) {
         if let Some(orders) = &mut self.shell.stdin {

@@ -46,26 +46,26 @@ impl container::Host for State {}
 
 impl Shared {
     async fn create_container(&self, name: &str) -> Result<Container> {
-        let (route, qualified) = self.find_container(name)?;
-        self.check_container_write(route.access, &qualified.name)?;
-        self.denials.note(check_owned(route, "created", &qualified.name))?;
+        let (route, name) = self.find_container(name)?;
+        self.check_container_write(route.access, name)?;
+        self.denials.note(check_owned(route, "created", name))?;
         let backend = &route.provider;
-        let call = Call { section: &backend.section, operation: "blob create-container", target: &qualified.name };
-        let container = self.guarded(call, backend.provider.create(&qualified)).await?;
-        Ok(Container::new(container, route, &qualified.name))
+        let call = Call { section: &backend.section, operation: "blob create-container", target: name };
+        let container = self.guarded(call, backend.provider.create(&route.qualify(name))).await?;
+        Ok(Container::new(container, route, name))
     }
 
     async fn delete_container(&self, name: &str) -> Result<()> {
-        let (route, qualified) = self.find_container(name)?;
-        self.check_container_write(route.access, &qualified.name)?;
-        self.denials.note(check_owned(route, "deleted", &qualified.name))?;
+        let (route, name) = self.find_container(name)?;
+        self.check_container_write(route.access, name)?;
+        self.denials.note(check_owned(route, "deleted", name))?;
         let backend = &route.provider;
-        let call = Call { section: &backend.section, operation: "blob delete-container", target: &qualified.name };
-        self.unhurried(call, backend.provider.delete(&qualified)).await
+        let call = Call { section: &backend.section, operation: "blob delete-container", target: name };
+        self.unhurried(call, backend.provider.delete(&route.qualify(name))).await
     }
 
     async fn container_exists(&self, name: &str) -> Result<bool> {
-        let (route, qualified) = self.find_container(name)?;
+        let (route, name) = self.find_container(name)?;
         if route.existing.is_some() {
             return match self.open_container(name).await {
                 Ok(_) => Ok(true),
@@ -74,8 +74,8 @@ impl Shared {
             };
         }
         let backend = &route.provider;
-        let call = Call { section: &backend.section, operation: "blob container-exists", target: &qualified.name };
-        self.guarded(call, backend.provider.exists(&qualified)).await
+        let call = Call { section: &backend.section, operation: "blob container-exists", target: name };
+        self.guarded(call, backend.provider.exists(&route.qualify(name))).await
     }
 }
 

@@ -9,7 +9,10 @@ use super::{
     },
     sentence, timestamp,
 };
-use crate::state::{Shared, State};
+use crate::{
+    slices::{Slices, check_each},
+    state::{Shared, State},
+};
 
 /// How many objects one call to a provider removes, so that the time limit is on this many and not on all.
 const DELETE_BATCH: usize = 1000;
@@ -103,8 +106,10 @@ impl Shared {
 
     pub(super) async fn delete_objects(&self, container: &Container, objects: &[String]) -> Result<()> {
         self.check_container_write(container.access, &container.name)?;
-        objects.iter().try_for_each(|object| check_key("object name", object))?;
+        check_each(objects, |object| check_key("object name", object)).await?;
+        let mut slices = Slices::begin();
         for batch in objects.chunks(DELETE_BATCH) {
+            slices.pause().await;
             self.guarded(container.call("blob delete"), container.container.delete(batch)).await?;
         }
         Ok(())

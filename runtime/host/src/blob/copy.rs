@@ -8,7 +8,8 @@ use crate::{guard::Call, held::Disk, state::Shared};
 /// An object that a copy reads or writes, and the route that leads there.
 struct Place<'a> {
     route: &'a BlobRoute,
-    container: QualifiedName,
+    /// As the guest calls it.
+    container: String,
     object: String,
 }
 
@@ -17,10 +18,14 @@ impl Place<'_> {
         Arc::ptr_eq(&self.route.provider.provider, &other.route.provider.provider)
     }
 
-    /// Whether both are one object. Prefixes may make one container of two names.
+    fn qualified(&self) -> QualifiedName {
+        self.route.qualify(&self.container)
+    }
+
+    /// Whether both are one object. Prefixes and names of routes may make one container of two names.
     fn is(&self, other: &Self) -> bool {
         let same_container = match (&self.route.existing, &other.route.existing) {
-            (None, None) => self.container.encoded() == other.container.encoded(),
+            (None, None) => self.qualified().encoded() == other.qualified().encoded(),
             (Some(location), Some(other)) => location == other,
             _ => false,
         };
@@ -33,7 +38,7 @@ impl Place<'_> {
     }
 
     fn id(&self) -> capabilities::ObjectId {
-        capabilities::ObjectId { container: self.container.clone(), object: self.object.clone() }
+        capabilities::ObjectId { container: self.qualified(), object: self.object.clone() }
     }
 }
 
@@ -41,53 +46,53 @@ impl Shared {
     fn place(&self, id: ObjectId) -> Result<Place<'_>> {
         let (route, container) = self.find_container(&id.container)?;
         check_key("object name", &id.object)?;
-        Ok(Place { route, container, object: id.object })
+        Ok(Place { route, container: container.to_owned(), object: id.object })
     }
 
     pub(super) async fn copy_object(self: &Arc<Self>, source: ObjectId, destination: ObjectId) -> Result<()> {
         let (from, to) = (self.place(source)?, self.place(destination)?);
-        self.check_container_write(to.route.access, &to.container.name)?;
+        self.check_container_write(to.route.access, &to.container)?;
         self.copy(&from, &to).await
     }
 
     pub(super) async fn move_object(self: &Arc<Self>, source: ObjectId, destination: ObjectId) -> Result<()> {
         let (from, to) = (self.place(source)?, self.place(destination)?);
-        self.check_container_write(from.route.access, &from.container.name)?;
-        self.check_container_write(to.route.access, &to.container.name)?;
+        self.check_container_write(from.route.access, &from.container)?;
+        self.check_container_write(to.route.access, &to.container)?;
         self.copy(&from, &to).await?;
         if from.is(&to) {
             return Ok(());
         }
         self.remove(&from).await.map_err(|error| {
-            let source = describe(&from.container.name, &from.object);
+            let source = describe(&from.container, &from.object);
             let sentence = format!("{source} was copied but not removed: {error}");
             Error::new(error.kind(), sentence)
         })
     }
 
     async fn remove(&self, place: &Place<'_>) -> Result<()> {
-        let container = self.open_container(&place.container.name).await?;
+        let container = self.open_container(&place.container).await?;
         self.delete_objects(&container, std::slice::from_ref(&place.object)).await
     }
 
     async fn copy(self: &Arc<Self>, from: &Place<'_>, to: &Place<'_>) -> Result<()> {
         if from.is(to) {
-            let container = self.open_container(&from.container.name).await?;
+            let container = self.open_container(&from.container).await?;
             return self.stat(&container, &from.object).await.map(|_| ());
         }
         if !from.can_be_copied_by_provider(to) {
             return self.copy_through(from, to).await;
         }
         let backend = &from.route.provider;
-        let call = Call { section: &backend.section, operation: "blob copy", target: &from.container.name };
+        let call = Call { section: &backend.section, operation: "blob copy", target: &from.container };
         let copied = self.unhurried(call, backend.provider.copy(&from.id(), &to.id())).await;
-        copied.map_err(|error| about(&from.container.name, &from.object, error))
+        copied.map_err(|error| about(&from.container, &from.object, error))
     }
 
     /// Copies what no single backend can: the host reads and writes, as a guest would.
     async fn copy_through(self: &Arc<Self>, from: &Place<'_>, to: &Place<'_>) -> Result<()> {
-        let source = self.open_container(&from.container.name).await?;
-        let destination = self.open_container(&to.container.name).await?;
+        let source = self.open_container(&from.container).await?;
+        let destination = self.open_container(&to.container).await?;
         self.stream(source, from.object.clone(), destination, to.object.clone()).await
     }
 

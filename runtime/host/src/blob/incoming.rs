@@ -8,7 +8,10 @@ use wasmtime::component::Resource;
 use wasmtime_wasi::p2::{DynInputStream, InputStream, Pollable, StreamError, StreamResult};
 
 use super::{Answer, Container, bindings::types::HostIncomingValue, sentence};
-use crate::state::{Shared, State};
+use crate::{
+    slices::Slices,
+    state::{Shared, State},
+};
 
 /// The most that one read hands to the guest, whatever it asks for.
 const MAX_READ: usize = 1024 * 1024;
@@ -28,7 +31,10 @@ impl IncomingValue {
     ) -> Result<Self> {
         let read = container.container.read(&object, range);
         let Blob { size, body } = shared.on_object(&container, "blob read", &object, read).await?;
-        Ok(Self { size, chunks: Chunks { shared: shared.clone(), container, object, body, left: size } })
+        Ok(Self {
+            size,
+            chunks: Chunks { shared: shared.clone(), container, object, body, left: size, slices: Slices::begin() },
+        })
     }
 
     pub(super) fn into_chunks(self) -> Chunks {
@@ -58,13 +64,16 @@ pub(super) struct Chunks {
     object: String,
     body: ByteStream,
     left: u64,
+    /// A provider in memory never waits, and whoever takes all of it would not either.
+    slices: Slices,
 }
 
 impl Chunks {
     /// The next chunk, never empty; `None` at the end. May be dropped while it waits.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         loop {
-            let Self { shared, container, object, body, left } = self;
+            let Self { shared, container, object, body, left, slices } = self;
+            slices.pause().await;
             let next = async { body.next().await.transpose() };
             let Some(chunk) = shared.on_object(container, "blob read", object, next).await? else { break };
             let Some(rest) = left.checked_sub(chunk.len() as u64) else { return Err(self.wrong_size("more")) };

@@ -20,7 +20,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use slight_capabilities::{Access, BlobStore, Error, ErrorKind, QualifiedName, Result, Route, check_key, check_name};
+use slight_capabilities::{Access, BlobStore, Error, ErrorKind, Result, Route, canonical, check_key, check_name};
 
 pub(crate) use self::writes::Writes;
 pub use self::{incoming::IncomingValue, names::ObjectNames, outgoing::OutgoingValue};
@@ -104,11 +104,12 @@ fn timestamp(time: SystemTime) -> u64 {
 }
 
 impl Shared {
-    fn find_container(&self, name: &str) -> Result<(&BlobRoute, QualifiedName)> {
+    /// The route of a container, and the name that the guest's stands for.
+    fn find_container<'n>(&self, name: &'n str) -> Result<(&BlobRoute, &'n str)> {
         let route = self.denials.note(find_route(&self.services.blob, "blob", "container", name))?;
-        let qualified = route.qualify(name);
-        check_name("container name", &qualified.name)?;
-        Ok((route, qualified))
+        let name = canonical(name);
+        check_name("container name", name)?;
+        Ok((route, name))
     }
 
     fn check_container_write(&self, access: Access, container: &str) -> Result<()> {
@@ -116,14 +117,14 @@ impl Shared {
     }
 
     async fn open_container(&self, name: &str) -> Result<Container> {
-        let (route, qualified) = self.find_container(name)?;
+        let (route, name) = self.find_container(name)?;
         let Backend { section, provider } = &route.provider;
-        let call = Call { section, operation: "blob get-container", target: &qualified.name };
+        let call = Call { section, operation: "blob get-container", target: name };
         let container = match &route.existing {
             Some(location) => self.guarded(call, provider.existing(location)).await,
-            None => self.guarded(call, provider.get(&qualified)).await,
+            None => self.guarded(call, provider.get(&route.qualify(name))).await,
         };
-        Ok(Container::new(container?, route, &qualified.name))
+        Ok(Container::new(container?, route, name))
     }
 
     /// A call about one object.

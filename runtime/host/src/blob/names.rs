@@ -4,7 +4,10 @@ use slight_capabilities::{Cursor, Result};
 use wasmtime::component::Resource;
 
 use super::{Answer, Container, bindings::container::HostStreamObjectNames, sentence};
-use crate::state::{Shared, State};
+use crate::{
+    slices::Slices,
+    state::{Shared, State},
+};
 
 /// The names of a container's objects, fetched page by page as the guest asks for them.
 pub struct ObjectNames {
@@ -12,6 +15,8 @@ pub struct ObjectNames {
     /// The rest of the page last fetched.
     page: vec::IntoIter<String>,
     next: Next,
+    /// A provider in memory never waits, and a call may pass over any number of pages.
+    slices: Slices,
 }
 
 enum Next {
@@ -22,7 +27,7 @@ enum Next {
 
 impl ObjectNames {
     pub(super) fn new(container: Container) -> Self {
-        Self { container, page: Vec::new().into_iter(), next: Next::First }
+        Self { container, page: Vec::new().into_iter(), next: Next::First, slices: Slices::begin() }
     }
 
     /// Takes names until there are `count`, or `bytes` in memory, or no more; then whether the end is reached. There is
@@ -71,6 +76,7 @@ impl ObjectNames {
     /// Fetches pages until there is a name; false at the end.
     async fn fetch(&mut self, shared: &Shared) -> Result<bool> {
         while self.page.len() == 0 {
+            self.slices.pause().await;
             let cursor = match &self.next {
                 Next::First => None,
                 Next::Page(cursor) => Some(cursor),

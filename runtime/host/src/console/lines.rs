@@ -53,7 +53,7 @@ pub(super) fn log(chunk: &[u8], from: Option<&Served>) {
     for line in chunk.split(|byte| *byte == b'\n') {
         let line = String::from_utf8_lossy(line);
         let line = line.trim_end();
-        if !line.is_empty() {
+        if !line.is_empty() && from.is_none_or(|from| from.may_log(line.len())) {
             tracing::warn!(target: "guest", instance, serving, "{line}");
         }
     }
@@ -62,6 +62,7 @@ pub(super) fn log(chunk: &[u8], from: Option<&Served>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::LogQuota;
 
     fn text(bytes: Option<Bytes>) -> Option<String> {
         bytes.map(|bytes| String::from_utf8(bytes.into()).unwrap())
@@ -70,7 +71,7 @@ mod tests {
     #[test]
     fn pieces_of_a_line_come_out_together() {
         let (chunks, mut written) = mpsc::channel(1);
-        let lines = Lines::new(chunks, Origin::new());
+        let lines = Lines::new(chunks, Origin::new(&LogQuota::new(1000)));
         assert_eq!(text(lines.add(b"one, ")), None);
         assert_eq!(text(lines.add(b"two\nthree\nfo")), Some("one, two\nthree\n".to_owned()));
         assert_eq!(text(lines.add(b"ur")), None);
@@ -81,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_line_without_an_end_is_not_kept_for_ever() {
-        let lines = Lines::new(mpsc::channel(1).0, Origin::new());
+        let lines = Lines::new(mpsc::channel(1).0, Origin::new(&LogQuota::new(1000)));
         assert_eq!(text(lines.add(&[b'x'; CHUNK - 1])), None);
         assert_eq!(lines.add(b"x").map(|bytes| bytes.len()), Some(CHUNK));
     }

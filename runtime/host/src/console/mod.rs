@@ -6,6 +6,7 @@
 
 mod lines;
 mod origin;
+mod quota;
 mod stream;
 
 use std::{
@@ -24,6 +25,7 @@ use tokio::{
 use self::lines::Lines;
 pub(crate) use self::{
     origin::{Origin, Served},
+    quota::LogQuota,
     stream::Output,
 };
 
@@ -37,19 +39,21 @@ pub(crate) struct Consoles {
     stdout: Console,
     stdout_is_terminal: bool,
     stderr: Console,
+    /// How much all instances may write to the log.
+    pub quota: Arc<LogQuota>,
 }
 
-impl Default for Consoles {
-    fn default() -> Self {
+impl Consoles {
+    /// `log_lines`: how many lines guests may write to the log in a second.
+    pub fn new(log_lines: u32) -> Self {
         Self {
+            quota: LogQuota::new(log_lines),
             stdout: Console::start("stdout", print),
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr: Console::start("stderr", lines::log),
         }
     }
-}
 
-impl Consoles {
     /// The output of one instance.
     pub fn stdout(&self) -> Output {
         Output { chunks: self.stdout.chunks.clone(), terminal: self.stdout_is_terminal, lines: None }
@@ -68,6 +72,7 @@ impl Consoles {
         if timeout(limit, both).await.is_err() {
             tracing::warn!("some output of guests is lost: it was not read within {limit:?}");
         }
+        self.quota.say_suppressed();
     }
 }
 

@@ -3,6 +3,8 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use super::quota::{Lines, LogQuota};
+
 /// Numbers the instances of this process.
 static INSTANCES: AtomicU64 = AtomicU64::new(1);
 
@@ -10,6 +12,8 @@ static INSTANCES: AtomicU64 = AtomicU64::new(1);
 pub(crate) struct Origin {
     instance: u64,
     serving: Mutex<Option<Arc<str>>>,
+    quota: Arc<LogQuota>,
+    part: Lines,
 }
 
 /// An instance, and what it serves at a moment.
@@ -17,11 +21,24 @@ pub(crate) struct Origin {
 pub(crate) struct Served {
     pub instance: u64,
     pub serving: Option<Arc<str>>,
+    origin: Arc<Origin>,
+}
+
+impl Served {
+    /// Whether it may write a line of so many bytes to the log.
+    pub fn may_log(&self, bytes: usize) -> bool {
+        self.origin.quota.take(&self.origin.part, bytes)
+    }
 }
 
 impl Origin {
-    pub fn new() -> Arc<Self> {
-        Arc::new(Self { instance: INSTANCES.fetch_add(1, Ordering::Relaxed), serving: Mutex::default() })
+    pub fn new(quota: &Arc<LogQuota>) -> Arc<Self> {
+        Arc::new(Self {
+            instance: INSTANCES.fetch_add(1, Ordering::Relaxed),
+            serving: Mutex::default(),
+            part: quota.part(),
+            quota: quota.clone(),
+        })
     }
 
     pub fn instance(&self) -> u64 {
@@ -33,8 +50,8 @@ impl Origin {
         *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
     }
 
-    pub fn served(&self) -> Served {
+    pub fn served(self: &Arc<Self>) -> Served {
         let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Served { instance: self.instance, serving }
+        Served { instance: self.instance, serving, origin: self.clone() }
     }
 }

@@ -13,7 +13,7 @@ mod tests;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use slight_capabilities::{Access, Cursor, Entry, Error, Page, Result, check_key, check_name};
+use slight_capabilities::{Access, Cursor, Entry, Error, ErrorKind, Page, Result, canonical, check_key, check_name};
 use wasmtime::component::Resource;
 
 pub(crate) use self::{cursors::Cursors, get::link_get, pairs::link_pairs};
@@ -21,6 +21,7 @@ use crate::{
     bindings::wasi::{keyvalue0_2_0_draft as bindings_draft, keyvalue0_2_0_draft2 as bindings_draft2},
     guard::Call,
     services::{check_access, find_route},
+    slices::{Slices, check_each},
     state::{Shared, State},
 };
 
@@ -82,6 +83,17 @@ impl Shared {
         Err(Error::too_large("the answer (limits.returned)", size as u64, self.limits.returned as u64))
     }
 
+    /// How much the rest would have been nobody knows: it is not asked for.
+    fn too_many(&self, read: usize, all: usize, size: usize) -> Error {
+        let of = if read < all { format!("the first {read} of {all} values") } else { format!("the {all} values") };
+        let limit = self.limits.returned;
+        let message = format!(
+            "{of} together are {size} bytes, and one call returns at most {limit} bytes (limits.returned); ask for fewer keys \
+             at a time"
+        );
+        Error::new(ErrorKind::TooLarge, message)
+    }
+
     async fn read_entry(&self, bucket: &Bucket, key: &str) -> Result<Option<Entry>> {
         check_key("key", key)?;
         let entry = self.guarded(bucket.call("key-value get"), bucket.bucket.get(key)).await?;
@@ -98,13 +110,12 @@ impl State {
         let shared = self.shared.clone();
         let route = find_route(&shared.services.key_value, "key-value", "bucket", &name);
         let route = shared.denials.note(route)?;
-        let qualified = route.qualify(&name);
-        check_name("bucket name", &qualified.name)?;
+        let name = canonical(&name);
+        check_name("bucket name", name)?;
         let backend = &route.provider;
-        let call = Call { section: &backend.section, operation: "key-value open", target: &qualified.name };
-        let bucket = shared.guarded(call, backend.provider.open(&qualified)).await?;
-        let (name, section) = (qualified.name.as_str().into(), backend.section.clone());
-        self.push(Bucket { bucket, name, section, access: route.access })
+        let call = Call { section: &backend.section, operation: "key-value open", target: name };
+        let bucket = shared.guarded(call, backend.provider.open(&route.qualify(name))).await?;
+        self.push(Bucket { bucket, name: name.into(), section: backend.section.clone(), access: route.access })
     }
 
     async fn get(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>>> {
@@ -174,13 +185,16 @@ impl State {
     ) -> wasmtime::Result<Result<Vec<(String, Option<Vec<u8>>)>>> {
         let bucket = self.table.get(&bucket)?;
         Ok(async {
-            keys.iter().try_for_each(|key| check_key("key", key))?;
-            let mut values = Vec::with_capacity(keys.len());
-            let mut size = 0;
+            check_each(&keys, |key| check_key("key", key)).await?;
+            let (all, mut size) = (keys.len(), 0);
+            let (mut values, mut slices) = (Vec::with_capacity(all), Slices::begin());
             for keys in keys.chunks(KEYS_AT_A_TIME) {
+                slices.pause().await;
                 let some = self.shared.guarded(bucket.call("key-value get-many"), bucket.bucket.get_many(keys)).await?;
                 size += some.iter().flatten().map(Bytes::len).sum::<usize>();
-                self.shared.check_returned(size)?;
+                if size > self.shared.limits.returned {
+                    return Err(self.shared.too_many(values.len() + some.len(), all, size));
+                }
                 values.extend(some.into_iter().map(|value| value.map(Into::into)));
             }
             Ok(keys.into_iter().zip(values).collect())
@@ -196,12 +210,15 @@ impl State {
         let bucket = self.table.get(&bucket)?;
         Ok(async {
             self.shared.check_write(bucket)?;
-            for (key, value) in &entries {
+            check_each(&entries, |(key, value)| {
                 check_key("key", key)?;
-                self.shared.check_value(key, value)?;
-            }
+                self.shared.check_value(key, value)
+            })
+            .await?;
             let mut entries = entries.into_iter().map(|(key, value)| (key, value.into())).peekable();
+            let mut slices = Slices::begin();
             while entries.peek().is_some() {
+                slices.pause().await;
                 let some = entries.by_ref().take(ENTRIES_AT_A_TIME).collect();
                 self.shared.guarded(bucket.call("key-value set-many"), bucket.bucket.set_many(some)).await?;
             }
@@ -214,8 +231,10 @@ impl State {
         let bucket = self.table.get(&bucket)?;
         Ok(async {
             self.shared.check_write(bucket)?;
-            keys.iter().try_for_each(|key| check_key("key", key))?;
+            check_each(&keys, |key| check_key("key", key)).await?;
+            let mut slices = Slices::begin();
             for keys in keys.chunks(ENTRIES_AT_A_TIME) {
+                slices.pause().await;
                 self.shared.guarded(bucket.call("key-value delete-many"), bucket.bucket.delete_many(keys)).await?;
             }
             Ok(())

@@ -16,7 +16,7 @@ fn state(limits: Limits) -> State {
     let provider = Memory::new().key_value().unwrap();
     let key_value = Routes::all_to(Backend { section: "memory".into(), provider });
     let services = Services { key_value, ..Services::default() };
-    State::new(Arc::new(Shared::new(services, limits, Environment::default()))).unwrap()
+    State::new(Arc::new(Shared::new(services, limits, Environment::default(), 0))).unwrap()
 }
 
 fn lend(bucket: &Resource<Bucket>) -> Resource<Bucket> {

@@ -38,7 +38,7 @@ impl World {
         messaging.insert("default", Route { prefix: "shop-".into(), ..Route::to(backend) });
         let services = Services { messaging, ..Services::default() };
         let limits = Limits { message: 1000, memory: 100_000, handles: 100, ..Limits::default() };
-        let state = State::new(Arc::new(Shared::new(services, limits, Environment::default()))).unwrap();
+        let state = State::new(Arc::new(Shared::new(services, limits, Environment::default(), 0))).unwrap();
         Self { provider, state }
     }
 

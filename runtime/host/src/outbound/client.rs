@@ -24,45 +24,64 @@ use rustls::crypto::aws_lc_rs;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
-use super::errors::convert;
+use super::{
+    connector::{Connector, Used},
+    errors::{convert, is_stale},
+    message::no_body,
+};
 
-type Http = legacy::Client<HttpsConnector<HttpConnector>, WasiBody>;
+type Http = legacy::Client<HttpsConnector<Connector>, WasiBody>;
 
 /// Sends requests over HTTP/1.1 and, where a TLS server offers it, HTTP/2. Made when the first request is sent, since it
 /// reads the certificates that the system trusts.
 #[derive(Clone, Default)]
-pub(crate) struct Client(Arc<OnceLock<Result<Http, String>>>);
+pub(crate) struct Client(Arc<OnceLock<Result<Clients, String>>>);
+
+struct Clients {
+    /// Keeps connections for the next request.
+    pooled: Http,
+    /// Makes a new one for each.
+    fresh: Http,
+}
+
+/// Why a request has no response.
+enum Failure {
+    Lost(legacy::Error),
+    Late(Error),
+}
 
 impl Client {
-    fn http(&self) -> Result<&Http, Error> {
+    fn clients(&self) -> Result<&Clients, Error> {
         let made = self.0.get_or_init(|| make().map_err(|error| error.to_string()));
         made.as_ref().map_err(|error| Error::InternalError(Some(format!("outgoing HTTP is not possible: {error}"))))
     }
 
-    /// Sends a request, and waits for the head of the response.
+    /// Sends a request, and waits for the head of the response. A server may close a kept connection just when a request
+    /// is sent on it: one that can be repeated (RFC 9110, section 9.2.2), and has no body, is sent once more on a new
+    /// connection.
     ///
     /// # Errors
     /// What the guest is told; the log has the causes.
     pub async fn send(
         &self,
-        mut request: Request<WasiBody>,
+        request: Request<WasiBody>,
         options: Option<RequestOptions>,
     ) -> Result<Response<WasiBody>, Error> {
-        let options = options.unwrap_or_default();
+        let (clients, options) = (self.clients()?, options.unwrap_or_default());
         let target = origin(request.uri());
-        let mut connection = capture_connection(&mut request);
-        let late = async move {
-            let connected = connection.wait_for_connection_metadata();
-            if timeout(or_forever(options.connect_timeout), connected).await.is_err() {
-                return Error::ConnectionTimeout;
-            }
-            sleep(or_forever(options.first_byte_timeout)).await;
-            Error::ConnectionReadTimeout
-        };
-        let response = tokio::select! {
-            response = self.http()?.request(request) => response.map_err(|error| convert(&target, &error))?,
-            error = late => return Err(error),
-        };
+        let again = copy(&request);
+        let (mut sent, used) = once(&clients.pooled, request, &options).await;
+        if let (Err(Failure::Lost(error)), Some(again)) = (&sent, again)
+            && used
+            && is_stale(error)
+        {
+            tracing::debug!("{target} closed a kept connection, and the request is sent again");
+            (sent, _) = once(&clients.fresh, again, &options).await;
+        }
+        let response = sent.map_err(|failure| match failure {
+            Failure::Lost(error) => convert(&target, &error),
+            Failure::Late(error) => error,
+        })?;
         Ok(response.map(|body| match options.between_bytes_timeout {
             Some(limit) => Timed::new(body, limit).boxed_unsync(),
             None => body.map_err(Error::from).boxed_unsync(),
@@ -70,9 +89,49 @@ impl Client {
     }
 }
 
+/// Also says whether the connection had been used before.
+async fn once(
+    client: &Http,
+    mut request: Request<WasiBody>,
+    options: &RequestOptions,
+) -> (Result<Response<Incoming>, Failure>, bool) {
+    let connection = capture_connection(&mut request);
+    let mut connected = connection.clone();
+    let (connect_timeout, first_byte_timeout) = (options.connect_timeout, options.first_byte_timeout);
+    let late = async move {
+        if timeout(or_forever(connect_timeout), connected.wait_for_connection_metadata()).await.is_err() {
+            return Error::ConnectionTimeout;
+        }
+        sleep(or_forever(first_byte_timeout)).await;
+        Error::ConnectionReadTimeout
+    };
+    let sent = tokio::select! {
+        response = client.request(request) => response.map_err(Failure::Lost),
+        error = late => Err(Failure::Late(error)),
+    };
+    let used = connection.connection_metadata().as_ref().and_then(Used::of);
+    let was_used = used.as_ref().is_some_and(Used::get);
+    if let (Ok(_), Some(used)) = (&sent, used) {
+        used.set();
+    }
+    (sent, was_used)
+}
+
+/// The same request, if it can be repeated and has no body.
+fn copy(request: &Request<WasiBody>) -> Option<Request<WasiBody>> {
+    if !request.method().is_idempotent() || !request.body().is_end_stream() {
+        return None;
+    }
+    let mut copy = Request::new(no_body());
+    request.method().clone_into(copy.method_mut());
+    request.uri().clone_into(copy.uri_mut());
+    request.headers().clone_into(copy.headers_mut());
+    Some(copy)
+}
+
 /// With the certificates that the system trusts, also by `SSL_CERT_FILE` and `SSL_CERT_DIR`; where it has none, as in a
 /// container that holds nothing else, with Mozilla's.
-fn make() -> Result<Http, rustls::Error> {
+fn make() -> Result<Clients, rustls::Error> {
     let builder = HttpsConnectorBuilder::new();
     let builder = match builder.with_provider_and_native_roots(aws_lc_rs::default_provider()) {
         Ok(builder) => builder,
@@ -84,8 +143,14 @@ fn make() -> Result<Http, rustls::Error> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    let connector = builder.https_or_http().enable_all_versions().wrap_connector(tcp);
-    Ok(legacy::Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector))
+    let connector = builder.https_or_http().enable_all_versions().wrap_connector(Connector(tcp));
+    let client = || {
+        let mut client = legacy::Client::builder(TokioExecutor::new());
+        client.pool_timer(TokioTimer::new());
+        client
+    };
+    let fresh = client().pool_max_idle_per_host(0).build(connector.clone());
+    Ok(Clients { pooled: client().build(connector), fresh })
 }
 
 /// Where a request goes, for messages: without its path and query, which may hold secrets.

@@ -15,6 +15,28 @@ pub(super) fn convert(target: &str, error: &legacy::Error) -> Error {
     found.unwrap_or(if error.is_connect() { Error::ConnectionRefused } else { Error::HttpProtocolError })
 }
 
+/// Whether the server had closed the connection before it read the request, as far as can be told.
+pub(super) fn is_stale(error: &legacy::Error) -> bool {
+    let mut causes = successors(error.source(), |&cause| cause.source());
+    !error.is_connect() && causes.any(is_closed)
+}
+
+fn is_closed(cause: &(dyn StdError + 'static)) -> bool {
+    if let Some(error) = cause.downcast_ref::<hyper::Error>() {
+        return error.is_incomplete_message() || error.is_canceled() || error.is_closed();
+    }
+    cause.downcast_ref::<io::Error>().is_some_and(|error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe
+                | io::ErrorKind::NotConnected
+                | io::ErrorKind::UnexpectedEof
+        )
+    })
+}
+
 fn known(cause: &(dyn StdError + 'static), connecting: bool) -> Option<Error> {
     if let Some(error) = cause.downcast_ref::<Error>() {
         return from_body(error);

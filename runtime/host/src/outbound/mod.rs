@@ -1,18 +1,21 @@
 //! Outgoing HTTP: only to where the configuration allows.
 
 mod client;
+mod connector;
 mod errors;
+mod message;
+mod target;
 
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use http::uri::Scheme;
+use http::{StatusCode, uri::Scheme};
 use http_body::Body;
 use http_body_util::{BodyExt, Limited};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-pub(crate) use self::client::Client;
-use crate::state::Shared;
+pub(crate) use self::{client::Client, target::link_sending};
+use crate::{hop_by_hop, state::Shared};
 
 /// Decides by scheme, host and port where outgoing HTTP requests may go. By default: nowhere.
 #[derive(Clone)]
@@ -50,6 +53,7 @@ impl Outbound {
     }
 
     fn check(&self, request: &http::Request<WasiBody>) -> Result<(), Error> {
+        message::check(request)?;
         let uri = request.uri();
         let scheme = uri.scheme().unwrap_or(&Scheme::HTTPS).as_str();
         let Some(host) = uri.host() else { return Err(Error::HttpRequestUriInvalid) };
@@ -67,6 +71,11 @@ impl Outbound {
 }
 
 impl WasiHttpHooks for Outbound {
+    /// The client sets it where there is one: not over HTTP/2.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
     fn send_request(
         &mut self,
         request: http::Request<WasiBody>,
@@ -79,7 +88,12 @@ impl WasiHttpHooks for Outbound {
         let (client, limit) = (self.0.http.clone(), self.0.limits.body);
         Box::new(async move {
             let request = request.map(|body| limited(body, limit, Error::HttpRequestBodySize).boxed_unsync());
-            let response = client.send(request, options).await?;
+            let mut response = client.send(message::complete(request).await?, options).await?;
+            // Nobody asked for another protocol.
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                return Err(Error::HttpUpgradeFailed);
+            }
+            hop_by_hop::remove_named(response.headers_mut());
             let response = response.map(|body| limited(body, limit, Error::HttpResponseBodySize).boxed_unsync());
             // The connection is the client's, and outlives the request.
             let sent: Box<dyn Future<Output = _> + Send> = Box::new(std::future::ready(Ok(())));

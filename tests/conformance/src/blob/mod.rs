@@ -3,6 +3,7 @@
 pub(crate) mod body;
 mod containers;
 mod copy;
+mod dropped;
 mod names;
 mod objects;
 mod reading;
@@ -25,12 +26,13 @@ use crate::{
 
 crate::__blob_cases! { crate::table { Scope } }
 
-/// The list of the cases, by the module that holds them; hands it on to another macro.
+/// The list of the cases, by the module that holds them, with the cases that those rest on, the deepest first; hands it on
+/// to another macro.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __blob_cases {
     ($with:path { $($args:tt)* }) => { $with! { $($args)*;
-        containers {
+        containers (create_makes_an_empty_container) {
             create_makes_an_empty_container
             create_of_an_existing_container_is_already_exists
             get_of_a_missing_container_is_not_found
@@ -46,26 +48,26 @@ macro_rules! __blob_cases {
             objects_never_create_containers
             info_tells_when_the_container_was_created
         }
-        copy {
+        copy (create_makes_an_empty_container an_object_comes_back_byte_for_byte copy_makes_an_equal_object) {
             copy_makes_an_equal_object
             copy_of_a_missing_object_is_not_found
             copy_to_a_missing_container_is_not_found
             copy_of_an_object_onto_itself_changes_nothing
         }
-        objects {
+        objects (create_makes_an_empty_container an_object_comes_back_byte_for_byte) {
             an_object_comes_back_byte_for_byte
             an_object_of_64_mib_streams_through
             object_names_may_hold_any_characters
             a_name_may_be_the_path_of_another
             write_overwrites
         }
-        writing {
+        writing (create_makes_an_empty_container an_object_comes_back_byte_for_byte) {
             an_object_shows_only_when_its_stream_ended_well
             a_failed_stream_leaves_nothing_behind
             racing_writes_leave_one_whole_object
             a_stream_is_pulled_no_faster_than_it_is_stored
         }
-        reading {
+        reading (create_makes_an_empty_container an_object_comes_back_byte_for_byte) {
             a_range_is_inclusive
             an_end_past_the_object_is_clamped
             a_start_past_the_end_is_empty
@@ -74,7 +76,10 @@ macro_rules! __blob_cases {
             a_read_gives_one_version_whole
             stat_tells_size_and_time
         }
-        names {
+        dropped (create_makes_an_empty_container an_object_comes_back_byte_for_byte) {
+            a_dropped_call_is_done_or_not_done
+        }
+        names (create_makes_an_empty_container an_object_comes_back_byte_for_byte every_object_is_listed_once) {
             an_empty_container_lists_as_one_empty_page
             every_object_is_listed_once
             clear_removes_every_object
@@ -111,7 +116,7 @@ impl Scope {
 }
 
 impl case::Scope for Scope {
-    const CAPABILITY: Capability = Capability::Blob;
+    const CAPABILITY: Option<Capability> = Some(Capability::Blob);
 
     fn new(target: &Target, patience: Patience) -> Option<Self> {
         Some(Self {

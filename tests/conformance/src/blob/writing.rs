@@ -72,7 +72,9 @@ pub(super) async fn a_failed_stream_leaves_nothing_behind(scope: &Scope) -> Outc
     write(&*container, "old", "old").await?;
     for size in [0, 100, 12 * MIB] {
         for name in ["old", "new"] {
-            fails_after(&*container, name, size).await?;
+            let failed = fails_after(&*container, name, size).await;
+            failed
+                .map_err(|failure| failure.within(format_args!("{name:?}, a stream that fails after {size} bytes")))?;
         }
         holds(&*container, "old", b"old").await?;
         lacks(&*container, "new").await?;
@@ -92,7 +94,7 @@ pub(super) async fn racing_writes_leave_one_whole_object(scope: &Scope) -> Outco
         });
         let mut stored = Vec::new();
         for (outcome, written) in writes.await? {
-            if done_or("a write in a race", outcome, ErrorKind::Conflict)? {
+            if done_or(format_args!("a write in race {turn}"), outcome, ErrorKind::Conflict)? {
                 stored.push(written);
             }
         }

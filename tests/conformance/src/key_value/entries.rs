@@ -28,7 +28,8 @@ pub(super) async fn a_value_comes_back_byte_for_byte(scope: &Scope) -> Outcome {
         [&every_byte, b"\0", b"\xff\xfe\xc3", b" ", b"\r\n", b"{\"a\":1}\n", b"0", "\u{feff}é🦀".as_bytes(), b"nil"];
     for value in values {
         bucket.set("key", Bytes::copy_from_slice(value)).await?;
-        requires_value(&*bucket, "key", value).await?;
+        let kept = requires_value(&*bucket, "key", value).await;
+        kept.map_err(|failure| failure.within(format_args!("the bytes {:?}", String::from_utf8_lossy(value))))?;
     }
     Ok(())
 }

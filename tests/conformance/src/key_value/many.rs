@@ -2,7 +2,10 @@ use bytes::Bytes;
 use slight_capabilities::Cursor;
 
 use super::Scope;
-use crate::check::{Failure, Outcome, equal, require};
+use crate::{
+    check::{Failure, Outcome, equal, require},
+    listing::is_not_too_large,
+};
 
 const KEYS: usize = 100_000;
 
@@ -11,9 +14,6 @@ const PREFIX: &str = "key/";
 
 /// How many are set with one call.
 const AT_A_TIME: usize = 10_000;
-
-/// The runtime holds one page at a time: it bounds the memory that a listing takes.
-const LARGEST_PAGE: usize = 10_000;
 
 pub(super) async fn a_hundred_thousand_keys_are_listed_completely(scope: &Scope) -> Outcome {
     let bucket = scope.bucket().await?;
@@ -25,8 +25,7 @@ pub(super) async fn a_hundred_thousand_keys_are_listed_completely(scope: &Scope)
     let (mut listed, mut next) = (vec![false; KEYS], None::<Cursor>);
     loop {
         let page = bucket.keys(next.as_ref()).await?;
-        let size = page.items.len();
-        require(size <= LARGEST_PAGE, format_args!("expected at most {LARGEST_PAGE} keys on a page, found {size}"))?;
+        is_not_too_large(&page)?;
         for name in page.items {
             let number = name.strip_prefix(PREFIX).and_then(|number| number.parse::<usize>().ok());
             let listed = number.and_then(|number| listed.get_mut(number));

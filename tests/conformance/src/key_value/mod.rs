@@ -3,6 +3,7 @@
 mod batches;
 mod buckets;
 mod counters;
+mod dropped;
 mod entries;
 mod keys;
 mod many;
@@ -28,19 +29,20 @@ pub const MANY_KEYS: &[Case<Scope>] = &[Case::new("a_hundred_thousand_keys_are_l
     Box::pin(many::a_hundred_thousand_keys_are_listed_completely(scope))
 })];
 
-/// The list of the cases, by the module that holds them; hands it on to another macro.
+/// The list of the cases, by the module that holds them, with the cases that those rest on, the deepest first; hands it on
+/// to another macro.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __key_value_cases {
     ($with:path { $($args:tt)* }) => { $with! { $($args)*;
-        buckets {
+        buckets (a_value_comes_back_byte_for_byte every_key_is_listed_once) {
             two_buckets_are_isolated
             a_prefix_isolates_buckets
             bucket_names_may_hold_any_characters
             a_second_open_sees_the_writes_of_the_first
             opening_makes_nothing_visible
         }
-        entries {
+        entries (a_value_comes_back_byte_for_byte every_key_is_listed_once) {
             a_value_comes_back_byte_for_byte
             an_empty_value_is_not_a_missing_one
             a_missing_key_reads_as_none
@@ -53,14 +55,19 @@ macro_rules! __key_value_cases {
             a_larger_value_is_kept_or_too_large
             writes_are_read_at_once
         }
-        keys {
+        keys (a_value_comes_back_byte_for_byte every_key_is_listed_once) {
             an_empty_bucket_lists_as_one_empty_page
             every_key_is_listed_once
             no_page_is_empty_unless_it_is_the_last
             keys_present_throughout_are_listed_while_others_are_deleted
             a_made_up_cursor_is_invalid
         }
-        swap {
+        swap (
+            a_value_comes_back_byte_for_byte
+            every_key_is_listed_once
+            swap_creates_an_absent_key_once
+            swap_replaces_the_version_it_saw
+        ) {
             swap_creates_an_absent_key_once
             swap_replaces_the_version_it_saw
             swap_with_an_old_version_is_a_conflict
@@ -68,7 +75,7 @@ macro_rules! __key_value_cases {
             swap_tells_an_empty_value_from_an_absent_one
             racing_swaps_have_one_winner
         }
-        counters {
+        counters (a_value_comes_back_byte_for_byte every_key_is_listed_once increment_adds_and_returns_the_sum) {
             increment_starts_from_zero
             increment_adds_and_returns_the_sum
             a_counter_reads_as_decimal_text
@@ -77,7 +84,10 @@ macro_rules! __key_value_cases {
             racing_increments_lose_none
             increments_and_swaps_mix
         }
-        batches {
+        dropped (a_value_comes_back_byte_for_byte every_key_is_listed_once) {
+            a_dropped_call_is_done_or_not_done
+        }
+        batches (a_value_comes_back_byte_for_byte every_key_is_listed_once) {
             get_many_keeps_the_order_and_marks_what_is_missing
             set_many_sets_all
             delete_many_deletes_all
@@ -106,7 +116,7 @@ impl Scope {
 }
 
 impl case::Scope for Scope {
-    const CAPABILITY: Capability = Capability::KeyValue;
+    const CAPABILITY: Option<Capability> = Some(Capability::KeyValue);
 
     fn new(target: &Target, _: Patience) -> Option<Self> {
         Some(Self { store: target.provider.key_value()?, opened: Mutex::default() })

@@ -77,7 +77,7 @@ pub(super) async fn racing_swaps_have_one_winner(scope: &Scope) -> Outcome {
         });
         let mut winners = Vec::new();
         for (swapped, value) in swaps.await? {
-            if done_or("a swap in a race", swapped, ErrorKind::Conflict)? {
+            if done_or(format_args!("a swap to {value:?} in race {turn}"), swapped, ErrorKind::Conflict)? {
                 winners.push(value);
             }
         }

@@ -66,7 +66,8 @@ pub(super) async fn group_names_may_hold_any_characters(scope: &Scope) -> Outcom
     groups.extend(["x".repeat(MAX_NAME_BYTES), "🦀".repeat(MAX_NAME_BYTES / 4)]);
     groups.extend(names::ALIKE.iter().filter(|name| name.contains('/')).map(|name| (*name).to_owned()));
     for group in &groups {
-        scope.create_group(&topic, group).await?;
+        let created = scope.create_group(&topic, group).await;
+        created.map_err(|failure| failure.within(format_args!("group {group:?}")))?;
     }
     scope.publish(&topic, "to all").await?;
     let topic = &topic;

@@ -49,7 +49,9 @@ pub(super) async fn a_reply_reaches_its_inbox(scope: &Scope) -> Outcome {
     for (correlation, message) in [("1", full), ("a b/é*>\r\n", Message::default())] {
         scope.messaging.reply(&address(&inbox, correlation), message.clone()).await?;
         let expected = Reply { correlation: correlation.to_owned(), message };
-        equal("the reply", next(scope, &mut inbox).await?, expected)?;
+        let what = format!("the reply to {correlation:?}");
+        let reply = next(scope, &mut inbox).await.map_err(|failure| failure.within(&what))?;
+        equal(what, reply, expected)?;
     }
     gets_nothing(scope, &mut inbox).await
 }

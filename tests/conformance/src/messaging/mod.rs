@@ -1,5 +1,6 @@
 //! The cases of [`Messaging`].
 
+mod dropped;
 mod groups;
 mod inboxes;
 mod leases;
@@ -24,12 +25,13 @@ use crate::{
 
 crate::__messaging_cases! { crate::table { Scope } }
 
-/// The list of the cases, by the module that holds them; hands it on to another macro.
+/// The list of the cases, by the module that holds them, with the cases that those rest on, the deepest first; hands it on
+/// to another macro.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __messaging_cases {
     ($with:path { $($args:tt)* }) => { $with! { $($args)*;
-        topics {
+        topics (a_message_comes_back_as_it_was_sent) {
             a_message_comes_back_as_it_was_sent
             a_message_of_256_kib_is_delivered
             a_larger_message_is_delivered_or_too_large
@@ -39,7 +41,7 @@ macro_rules! __messaging_cases {
             an_unsubscribed_topic_gets_nothing
             a_subscription_may_have_many_topics
         }
-        groups {
+        groups (a_message_comes_back_as_it_was_sent an_acked_message_does_not_come_again) {
             a_group_starts_at_now
             a_group_shares_its_messages
             two_groups_each_get_all
@@ -48,7 +50,11 @@ macro_rules! __messaging_cases {
             create_group_is_idempotent
             delete_group_drops_its_messages
         }
-        leases {
+        leases (
+            a_message_comes_back_as_it_was_sent
+            an_acked_message_does_not_come_again
+            an_unsettled_message_comes_again_after_its_lease
+        ) {
             at_most_capacity_are_out_at_a_time
             an_unsettled_message_comes_again_after_its_lease
             extend_keeps_the_lease
@@ -56,7 +62,7 @@ macro_rules! __messaging_cases {
             a_dropped_stream_loses_nothing
             racing_members_get_each_message_once
         }
-        retries {
+        retries (a_message_comes_back_as_it_was_sent an_acked_message_does_not_come_again) {
             the_count_starts_at_one_and_grows
             an_acked_message_does_not_come_again
             retry_delivers_again_after_the_delay
@@ -64,7 +70,10 @@ macro_rules! __messaging_cases {
             a_released_message_comes_again_at_once_and_uncounted
             what_nobody_took_does_not_count
         }
-        inboxes {
+        dropped (a_message_comes_back_as_it_was_sent an_acked_message_does_not_come_again) {
+            a_dropped_call_is_done_or_not_done
+        }
+        inboxes (a_reply_reaches_its_inbox) {
             a_reply_reaches_its_inbox
             a_request_carries_its_reply_address
             one_request_may_have_many_replies
@@ -134,7 +143,7 @@ impl Scope {
 }
 
 impl case::Scope for Scope {
-    const CAPABILITY: Capability = Capability::Messaging;
+    const CAPABILITY: Option<Capability> = Some(Capability::Messaging);
 
     fn new(target: &Target, patience: Patience) -> Option<Self> {
         Some(Self { messaging: target.provider.messaging()?, patience, groups: Mutex::default() })

@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     case::Patience,
     check::{Failure, Outcome, described, equal, require},
+    race::until_wait,
 };
 
 /// One member of a group, as the cases see it.
@@ -34,6 +35,15 @@ impl Subscriber {
         let delivery = self.next().await.map_err(|failure| failure.within(format_args!("waiting for {text:?}")))?;
         equal("the message delivered", text_of(&*delivery), text.to_owned())?;
         Ok(delivery)
+    }
+
+    /// Stops asking for a delivery when there is none yet, for the `wait`th time. What came nevertheless.
+    pub(super) async fn next_unless_dropped(&mut self, wait: usize) -> Outcome<Option<Box<dyn Delivery>>> {
+        match until_wait(wait, self.deliveries.next()).await {
+            None | Some(Some(Err(_))) => Ok(None),
+            Some(Some(Ok(delivery))) => Ok(Some(delivery)),
+            Some(None) => Err(Failure::new("expected a stream that goes on, found its end")),
+        }
     }
 
     /// What comes before `deadline`, if anything does. Errors are transient, and so passed over.

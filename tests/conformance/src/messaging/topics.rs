@@ -15,6 +15,11 @@ use crate::{
 
 /// Publishes a message and requires that it is delivered just so.
 async fn comes_back(scope: &Scope, message: Message) -> Outcome {
+    let what = format!("a message of {} bytes with {} pairs of metadata", message.data.len(), message.metadata.len());
+    is_delivered(scope, message).await.map_err(|failure| failure.within(what))
+}
+
+async fn is_delivered(scope: &Scope, message: Message) -> Outcome {
     let topic = new_topic();
     let mut member = scope.subscribe(&topic, "group").await?;
     scope.messaging.publish(&topic, message.clone()).await?;
@@ -83,7 +88,8 @@ pub(super) async fn a_larger_message_is_delivered_or_too_large(scope: &Scope) ->
 async fn are_apart(scope: &Scope, topics: &[QualifiedName]) -> Outcome {
     let mut members = Vec::new();
     for topic in topics {
-        members.push((topic, scope.subscribe(topic, "group").await?));
+        let member = scope.subscribe(topic, "group").await;
+        members.push((topic, member.map_err(|failure| failure.within(format_args!("topic {topic:?}")))?));
     }
     for topic in topics {
         scope.publish(topic, &format!("{topic:?}")).await?;

@@ -53,7 +53,7 @@ pub(super) async fn increments_in_an_outage_count_once_or_are_unknown(outage: &m
         let found = found.and_then(|value| parse_counter(&value)).unwrap_or_default();
         // The one that ran when the server ended may have been done without an answer.
         let whole = (counted..=counted + 1).contains(&found);
-        require(whole, format_args!("expected {counted} increments, or one more, found {found}"))?;
+        require(whole, format_args!("{counter:?}: expected {counted} increments, or one more, found {found}"))?;
     }
     Ok(())
 }

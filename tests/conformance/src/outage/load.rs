@@ -19,7 +19,7 @@ use crate::check::{Failure, Outcome, described, require};
 const TASKS: usize = 4;
 
 /// No call takes longer, whatever the server does: as much as the runtime gives a call, and more on a busy machine.
-const CALL: Duration = Duration::from_secs(15);
+pub(super) const CALL: Duration = Duration::from_secs(15);
 
 /// How long what must come about may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);

@@ -4,6 +4,7 @@ mod blob;
 mod key_value;
 mod load;
 mod messaging;
+mod silence;
 
 use std::{pin::Pin, sync::Arc};
 
@@ -30,7 +31,17 @@ impl Killable {
         kill: fn(&mut Server),
         restart: fn(&mut Server),
     ) -> Self {
-        Self(Box::new(Parts { server, connect, kill, restart }))
+        Self(Box::new(Parts { server, connect, kill, restart, silence: None }))
+    }
+
+    /// The same, and how to have the server be silent: it takes connections and calls, and answers none, until it goes on.
+    /// Without these the cases of a silent server are skipped.
+    pub fn silenced<Server: Send + Sync + 'static>(
+        server: Server,
+        connect: fn(&Server) -> Connected,
+        [kill, restart, pause, resume]: [fn(&mut Server); 4],
+    ) -> Self {
+        Self(Box::new(Parts { server, connect, kill, restart, silence: Some((pause, resume)) }))
     }
 }
 
@@ -38,6 +49,9 @@ trait Restart: Send + Sync {
     fn connect(&self) -> Connected;
     fn kill(&mut self);
     fn restart(&mut self);
+    /// False where it cannot.
+    fn pause(&mut self) -> bool;
+    fn resume(&mut self);
 }
 
 struct Parts<Server> {
@@ -45,6 +59,7 @@ struct Parts<Server> {
     connect: fn(&Server) -> Connected,
     kill: fn(&mut Server),
     restart: fn(&mut Server),
+    silence: Option<(fn(&mut Server), fn(&mut Server))>,
 }
 
 impl<Server: Send + Sync> Restart for Parts<Server> {
@@ -58,6 +73,16 @@ impl<Server: Send + Sync> Restart for Parts<Server> {
 
     fn restart(&mut self) {
         (self.restart)(&mut self.server);
+    }
+
+    fn pause(&mut self) -> bool {
+        self.silence.map(|(pause, _)| pause(&mut self.server)).is_some()
+    }
+
+    fn resume(&mut self) {
+        if let Some((_, resume)) = self.silence {
+            resume(&mut self.server);
+        }
     }
 }
 
@@ -85,6 +110,17 @@ impl Outage {
     fn restart(&mut self) {
         block_in_place(|| self.server.0.restart());
     }
+
+    fn pause(&mut self) -> Outcome {
+        match block_in_place(|| self.server.0.pause()) {
+            true => Ok(()),
+            false => Err(Failure::skipped("the test has no way to silence its server; see `Killable::silenced`")),
+        }
+    }
+
+    fn resume(&mut self) {
+        block_in_place(|| self.server.0.resume());
+    }
 }
 
 type Running<'a> = Pin<Box<dyn Future<Output = Outcome> + 'a>>;
@@ -111,13 +147,22 @@ const CASES: &[Case] = cases! {
         acknowledged_entries_survive_an_outage
         increments_in_an_outage_count_once_or_are_unknown
     }
+    silence KeyValue {
+        calls_on_keys_of_a_silent_server_end_in_time
+    }
     blob Blob {
         a_write_in_an_outage_fails_and_the_object_stays
+    }
+    silence Blob {
+        calls_on_objects_of_a_silent_server_end_in_time
     }
     messaging Messaging {
         acknowledged_messages_survive_an_outage
         a_subscriber_goes_on_after_an_outage
         an_inbox_goes_on_after_an_outage
+    }
+    silence Messaging {
+        calls_on_topics_of_a_silent_server_end_in_time
     }
 };
 

@@ -12,7 +12,7 @@ use slight_conformance::blob::CASES;
 use slight_provider_memory::Memory;
 
 use self::container::FaultyContainer;
-use crate::{Broken, every_fault_is_found, joined};
+use crate::{Broken, every_fault_of_memory_is_found, joined};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
@@ -56,6 +56,7 @@ enum Fault {
     ClearsOnePage,
     DeletesOne,
     TakesAnyCursor,
+    CopiesInTwoSteps,
 }
 
 use Fault::*;
@@ -101,12 +102,13 @@ const FAULTS: &[(Fault, &[&str])] = &[
     (ClearsOnePage, &["clear_removes_every_object"]),
     (DeletesOne, &["delete_removes_the_objects_named"]),
     (TakesAnyCursor, &["a_made_up_cursor_is_invalid"]),
+    (CopiesInTwoSteps, &["a_dropped_call_is_done_or_not_done"]),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_blob_fault_is_found() {
     // Few at once, since some hold tens of megabytes.
-    every_fault_is_found(CASES, FAULTS, 4, |fault| {
+    every_fault_of_memory_is_found(CASES, FAULTS, 4, |fault| {
         let memory = Memory::new();
         let faulty = Faulty { inner: memory.blob().unwrap(), fault, shared: Arc::default() };
         Broken { blob: Some(Arc::new(faulty)), memory, ..Broken::default() }
@@ -195,6 +197,11 @@ impl BlobStore for Faulty {
 
     async fn copy(&self, source: &ObjectId, destination: &ObjectId) -> Result<()> {
         match self.fault {
+            Some(CopiesInTwoSteps) => {
+                let container = self.inner.get(&destination.container).await?;
+                container::store(&*container, &destination.object, "half").await?;
+                tokio::task::yield_now().await;
+            }
             Some(CopiesIntoAnew) => _ = self.inner.create(&destination.container).await,
             Some(EmptiesOnSelfCopy) if source == destination => {
                 let container = self.inner.get(&source.container).await?;

@@ -14,7 +14,7 @@ use slight_capabilities::{
 use slight_conformance::key_value::CASES;
 use slight_provider_memory::Memory;
 
-use crate::{Broken, every_fault_is_found, joined};
+use crate::{Broken, every_fault_of_memory_is_found, joined};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
@@ -56,6 +56,7 @@ enum Fault {
     SetsOne,
     DeletesOne,
     RefusesEmptyBatches,
+    WritesInTwoSteps,
 }
 
 use Fault::*;
@@ -102,11 +103,12 @@ const FAULTS: &[(Fault, &[&str])] = &[
     (SetsOne, &["set_many_sets_all"]),
     (DeletesOne, &["delete_many_deletes_all"]),
     (RefusesEmptyBatches, &["empty_batches_succeed"]),
+    (WritesInTwoSteps, &["a_dropped_call_is_done_or_not_done"]),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_key_value_fault_is_found() {
-    every_fault_is_found(CASES, FAULTS, 32, |fault| {
+    every_fault_of_memory_is_found(CASES, FAULTS, 32, |fault| {
         let memory = Memory::new();
         let inner = memory.key_value().unwrap();
         let faulty = Faulty { inner, fault, opened: AtomicU64::new(0) };
@@ -216,6 +218,10 @@ impl Bucket for FaultyBucket {
             Some(StoresText) => value = String::from_utf8_lossy(&value).into_owned().into(),
             Some(CutsLargeValues) => value.truncate(1024 * 1024),
             Some(KeepsTheFirstValue) if self.inner.exists(&key).await? => return Ok(()),
+            Some(WritesInTwoSteps) => {
+                self.inner.set(&key, value.slice(..value.len() / 2)).await?;
+                Self::pause().await;
+            }
             Some(RefusesHalfAMegabyte) if value.len() > 400_000 => return Err(Error::too_large("it", 1, 0)),
             _ => {}
         }

@@ -6,6 +6,8 @@ mod blob;
 mod disruptions;
 mod key_value;
 mod messaging;
+mod order;
+mod provider;
 
 use std::{collections::BTreeSet, fmt::Debug, sync::Arc, time::Duration};
 
@@ -78,6 +80,16 @@ fn target(broken: Broken) -> Target {
     Target { provider: Arc::new(broken), harness }
 }
 
+/// Tries each case on the providers of one process whose faults it must find.
+async fn every_fault_of_memory_is_found<S: Scope, F: Copy + Debug>(
+    cases: &'static [Case<S>],
+    faults: &[(F, &[&str])],
+    at_once: usize,
+    broken: impl Fn(Option<F>) -> Broken,
+) {
+    every_fault_is_found(cases, faults, at_once, |fault| target(broken(fault))).await;
+}
+
 /// Tries each case on the providers whose faults it must find, `at_once` at a time.
 ///
 /// Also requires that every case finds a fault, and that no case finds one where there is none.
@@ -85,7 +97,7 @@ async fn every_fault_is_found<S: Scope, F: Copy + Debug>(
     cases: &'static [Case<S>],
     faults: &[(F, &[&str])],
     at_once: usize,
-    broken: impl Fn(Option<F>) -> Broken,
+    broken: impl Fn(Option<F>) -> Target,
 ) {
     let found: BTreeSet<_> = faults.iter().flat_map(|(_, names)| names.iter().copied()).collect();
     let blind: Vec<_> = cases.iter().map(|case| case.name).filter(|name| !found.contains(name)).collect();
@@ -96,7 +108,7 @@ async fn every_fault_is_found<S: Scope, F: Copy + Debug>(
     let without = cases.iter().map(|case| (None, case));
     let wrong: Vec<_> = stream::iter(with_fault.chain(without))
         .map(|(fault, case)| {
-            let target = target(broken(fault));
+            let target = broken(fault);
             async move {
                 match (fault, case.check(&target, fault.map_or_else(Patience::default, |_| IMPATIENT)).await) {
                     (Some(fault), Ok(())) => Some(format!("{fault:?} passes {case:?}")),

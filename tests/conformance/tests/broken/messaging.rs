@@ -14,7 +14,7 @@ use slight_conformance::messaging::CASES;
 use slight_provider_memory::Memory;
 use tokio::sync::mpsc;
 
-use crate::{Broken, every_fault_is_found, joined};
+use crate::{Broken, every_fault_of_memory_is_found, joined};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
@@ -48,6 +48,7 @@ enum Fault {
     RepliesOnce,
     RepliesToAll,
     RefusesClosedInboxes,
+    AcksWhatIsDropped,
 }
 
 use Fault::*;
@@ -90,11 +91,12 @@ const FAULTS: &[(Fault, &[&str])] = &[
     (RepliesOnce, &["one_request_may_have_many_replies"]),
     (RepliesToAll, &["inboxes_are_apart"]),
     (RefusesClosedInboxes, &["a_reply_to_a_closed_inbox_is_ok"]),
+    (AcksWhatIsDropped, &["a_dropped_call_is_done_or_not_done"]),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_messaging_fault_is_found() {
-    every_fault_is_found(CASES, FAULTS, 64, |fault| {
+    every_fault_of_memory_is_found(CASES, FAULTS, 64, |fault| {
         let memory = Memory::new();
         let faulty = Faulty { inner: memory.messaging().unwrap(), fault, state: Arc::default() };
         Broken { messaging: Some(Arc::new(faulty)), memory, ..Broken::default() }
@@ -277,6 +279,16 @@ impl Drop for LeasedAhead {
     }
 }
 
+struct AckedWhenDropped(Option<Box<dyn Delivery>>);
+
+impl Drop for AckedWhenDropped {
+    fn drop(&mut self) {
+        if let Some(delivery) = self.0.take() {
+            tokio::spawn(delivery.settle(Outcome::Ack));
+        }
+    }
+}
+
 struct FaultyDelivery {
     /// None once it was settled behind the holder's back.
     inner: Option<Box<dyn Delivery>>,
@@ -331,6 +343,14 @@ impl Delivery for FaultyDelivery {
 
     async fn settle(mut self: Box<Self>, mut outcome: Outcome) -> Result<()> {
         let Some(inner) = self.inner.take() else { return Ok(()) };
+        if self.fault == Some(AcksWhatIsDropped) {
+            let mut acking = AckedWhenDropped(Some(inner));
+            tokio::task::yield_now().await;
+            return match acking.0.take() {
+                Some(inner) => inner.settle(outcome).await,
+                None => Ok(()),
+            };
+        }
         match (self.fault, &mut outcome) {
             (Some(IgnoresAck), Outcome::Ack) | (Some(IgnoresRetry), Outcome::Retry { .. }) => return Ok(()),
             (Some(CountsReleases), Outcome::Release) => outcome = Outcome::Retry { after: Duration::ZERO },

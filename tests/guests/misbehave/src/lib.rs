@@ -66,6 +66,7 @@ fn answer(request: Request) -> Answer {
         ["env"] => Answer::json(&Value::Object(std::env::vars().map(|(name, value)| (name, value.into())).collect())),
         ["read"] => Answer::of(std::fs::read_to_string(request.query("path").unwrap_or_default())),
         ["outbound"] => outbound::get(request.query("url").unwrap_or_default()),
+        ["send"] => outbound::send_as_told(&request),
         ["status", code] => Answer::text("as asked").status(code.parse().unwrap_or(200)),
         _ => Answer::not_found("no such path"),
     }

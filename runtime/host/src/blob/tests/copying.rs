@@ -67,11 +67,11 @@ async fn an_object_onto_itself_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn prefixes_that_make_one_container_of_two_names_do_not_lose_the_object() {
+async fn two_names_of_one_container_do_not_lose_the_object() {
     let memory = memory();
     let mut routes = Routes::none();
     routes.insert("shop-a", Route::to(memory.clone()));
-    routes.insert("a", Route { prefix: "shop-".into(), ..Route::to(memory) });
+    routes.insert("a", Route { name: Some("shop-a".into()), ..Route::to(memory) });
     let mut state = routed(routes, limits());
     let container = create(&mut state, "a").await;
     store(&mut state, &container, "cat", pattern(10)).await;

@@ -54,7 +54,7 @@ fn instance(provider: Backend<dyn BlobStore>, limits: Limits) -> State {
 
 fn routed(blob: Routes<Backend<dyn BlobStore>>, limits: Limits) -> State {
     let services = Services { blob, ..Services::default() };
-    State::new(Arc::new(Shared::new(services, limits, Environment::default()))).unwrap()
+    State::new(Arc::new(Shared::new(services, limits, Environment::default(), 0))).unwrap()
 }
 
 fn read_only(provider: Backend<dyn BlobStore>) -> Route<Backend<dyn BlobStore>> {

@@ -39,9 +39,9 @@ pub(crate) fn too_large(limit: u64) -> Response<WasiBody> {
     answer(StatusCode::PAYLOAD_TOO_LARGE, &text)
 }
 
-/// 400: a request is for one host.
-pub(crate) fn no_host() -> Response<WasiBody> {
-    answer(StatusCode::BAD_REQUEST, "The request has no Host header, more than one, or one that is not valid.")
+/// A request that cannot be served. `why` continues `the request `.
+pub(crate) fn refused(status: StatusCode, why: &str) -> Response<WasiBody> {
+    answer(status, &format!("The request {why}."))
 }
 
 /// 500: the guest ended without a response.

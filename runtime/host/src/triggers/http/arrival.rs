@@ -13,14 +13,11 @@ use super::body::Flag;
 pub(super) struct Arriving<B> {
     body: B,
     stalled: Flag,
-    ended: bool,
-    unread: Flag,
 }
 
 impl<B> Arriving<B> {
-    /// `unread` is set if it is dropped before its end.
-    pub fn new(body: B, unread: Flag) -> Self {
-        Self { body, stalled: Flag::default(), ended: false, unread }
+    pub fn new(body: B) -> Self {
+        Self { body, stalled: Flag::default() }
     }
 
     /// Set while somebody waits for the client to send more.
@@ -39,7 +36,6 @@ impl<B: Body + Unpin> Body for Arriving<B> {
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         self.stalled.put(frame.is_pending());
-        self.ended |= matches!(frame, Poll::Ready(None));
         frame
     }
 
@@ -49,13 +45,5 @@ impl<B: Body + Unpin> Body for Arriving<B> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-impl<B> Drop for Arriving<B> {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.unread.set();
-        }
     }
 }

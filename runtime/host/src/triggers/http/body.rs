@@ -10,8 +10,9 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 use wasmtime_wasi_http::{Error, WasiBody};
+
+use super::activity::InProgress;
 
 /// Something about a body that whoever deals with its other end needs to know.
 #[derive(Debug, Clone, Default)]
@@ -92,7 +93,7 @@ pub(crate) struct Answering {
     /// Set when the request turns out to be larger than allowed.
     pub request_exceeded: Flag,
     /// Says to the connection that a request is being answered.
-    pub _token: TaskTrackerToken,
+    pub _progress: InProgress,
 }
 
 /// What a guest answers, until it is sent.

@@ -5,20 +5,17 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, uri::Authority};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::{Semaphore, oneshot},
 };
-use tokio_util::{
-    sync::CancellationToken,
-    task::{TaskTracker, task_tracker::TaskTrackerToken},
-};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wasmtime_wasi_http::{
     WasiBody,
     handler::{ExpirationError, InstantiationError, ProxyHandler},
@@ -26,11 +23,14 @@ use wasmtime_wasi_http::{
 
 use super::{
     access::Access,
+    activity::{Activity, InProgress},
     answer,
     arrival::Arriving,
     body::{Answering, Flag, SetOnDrop, request_body, response_body, without_body},
     ended::Ended,
-    listener::{accept, refuse},
+    head,
+    listener::{Listener, refuse},
+    phases::Phases,
     transport::Transport,
     worker::{Failure, Reuse, Ticket, Workers},
 };
@@ -46,30 +46,71 @@ use crate::{
 pub(crate) struct HttpServer {
     handler: ProxyHandler<Workers>,
     instances: Arc<Instances>,
+    idle_timeout: Duration,
 }
+
+/// How long a connection that is beginning may take to be complete: a way there and back.
+const HANDSHAKE: Duration = Duration::from_millis(200);
+
+/// How long a request may be on its way on a connection that was silent until now.
+const UNDER_WAY: Duration = Duration::from_millis(500);
+
+/// How long the last response of a connection may take to be sent once it is made.
+const SENT: Duration = Duration::from_secs(2);
 
 impl HttpServer {
     /// A server for a component that exports a handler.
     ///
     /// # Errors
     /// When it does not.
-    pub fn new(instances: Arc<Instances>, reuse: Reuse) -> wasmtime::Result<Self> {
-        Ok(Self { handler: ProxyHandler::new(Workers::new(instances.clone(), reuse)?), instances })
+    pub fn new(instances: Arc<Instances>, reuse: Reuse, idle_timeout: Duration) -> wasmtime::Result<Self> {
+        Ok(Self { handler: ProxyHandler::new(Workers::new(instances.clone(), reuse)?), instances, idle_timeout })
     }
 
-    /// Accepts connections until `stop`; then lets those that are served end, each after its current request, until
-    /// `abandon`.
-    pub async fn serve(self, listener: TcpListener, stop: CancellationToken, abandon: CancellationToken) {
+    /// Accepts connections until they are closed, then lets those that are served end, each after its current request,
+    /// until they are abandoned.
+    pub async fn serve(self, listener: Listener, phases: Phases) {
         let connections = TaskTracker::new();
         let places = Arc::new(Semaphore::new(self.instances.shared.limits.connections));
+        self.accept_until(&listener, &places, &connections, &phases, phases.closing.cancelled()).await;
+        if listener.turn_away() {
+            self.accept_until(&listener, &places, &connections, &phases, tokio::time::sleep(HANDSHAKE)).await;
+        }
+        // A client that the kernel has connected takes that for accepted.
+        for stream in listener.close() {
+            let (server, phases, places) = (self.clone(), phases.clone(), places.clone());
+            connections.spawn(async move {
+                let place = places.acquire_owned().await;
+                server.connection(stream, phases).await;
+                drop(place);
+            });
+        }
+        connections.close();
+        connections.wait().await;
+        // What guests go on with after their responses belongs to what they were asked for.
+        tokio::select! {
+            () = self.instances.idle() => {}
+            () = overdue(&phases.abandon) => {}
+        }
+    }
+
+    async fn accept_until(
+        &self,
+        listener: &Listener,
+        places: &Arc<Semaphore>,
+        connections: &TaskTracker,
+        phases: &Phases,
+        end: impl Future<Output = ()>,
+    ) {
+        let mut end = pin!(end);
         loop {
             let accepted = tokio::select! {
-                accepted = accept(&listener, &places) => accepted,
-                () = stop.cancelled() => break,
+                accepted = listener.accept(places) => accepted,
+                () = &mut end => return,
             };
             match accepted {
                 Ok((stream, place)) => {
-                    let served = self.clone().connection(stream, stop.clone(), abandon.clone());
+                    let served = self.clone().connection(stream, phases.clone());
                     connections.spawn(async move {
                         served.await;
                         drop(place);
@@ -78,37 +119,37 @@ impl HttpServer {
                 Err(error) => refuse(&error).await,
             }
         }
-        drop(listener);
-        connections.close();
-        connections.wait().await;
-        // What guests go on with after their responses belongs to what they were asked for.
-        tokio::select! {
-            () = self.instances.idle() => {}
-            () = overdue(&abandon) => {}
-        }
     }
 
-    async fn connection(self, stream: TcpStream, stop: CancellationToken, abandon: CancellationToken) {
-        let (requests, unread) = (TaskTracker::new(), Flag::default());
-        let stream = Transport::new(stream, self.instances.shared.limits.timeout, unread.clone());
+    async fn connection(self, stream: TcpStream, phases: Phases) {
+        let (activity, idle) = (Activity::new(), self.idle_timeout);
+        let stream = Transport::new(stream, self.instances.shared.limits.timeout, idle, activity.clone());
         let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder.http1().timer(TokioTimer::new());
+        // hyper counts the time from the end of the request before.
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(idle).half_close(true);
         builder.http2().timer(TokioTimer::new());
+        let leaving = phases.leaving.clone();
         let service = service_fn(|request: Request<Incoming>| {
-            let (server, token) = (self.clone(), requests.token());
-            let request = request.map(|body| Arriving::new(body, unread.clone()));
-            async move { Ok::<_, Infallible>(server.respond(request, token).await) }
+            let (server, leaving) = (self.clone(), leaving.clone());
+            let progress = activity.begin(request.version());
+            async move {
+                let version = request.version();
+                let mut response = server.respond(request.map(Arriving::new), progress).await;
+                if version < Version::HTTP_2 && leaving.is_cancelled() {
+                    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response)
+            }
         });
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let ended = tokio::select! {
+            biased;
             ended = connection.as_mut() => ended,
-            () = stop.cancelled() => {
+            () = leave(&activity, idle, &phases) => {
                 connection.as_mut().graceful_shutdown();
-                requests.close();
                 tokio::select! {
                     ended = connection => ended,
-                    () = answered(&requests) => return,
-                    () = overdue(&abandon) => return,
+                    () = left(&activity, idle, &phases) => return,
                 }
             }
         };
@@ -118,14 +159,17 @@ impl HttpServer {
         }
     }
 
-    async fn respond(self, request: Request<Arriving<Incoming>>, token: TaskTrackerToken) -> Response<WasiBody> {
+    async fn respond(self, request: Request<Arriving<Incoming>>, progress: InProgress) -> Response<WasiBody> {
         let access = Access::begin(&request);
         let (is_http2, is_head) = (request.version() == Version::HTTP_2, request.method() == Method::HEAD);
-        let mut response = self.answer(request, token).await;
+        let mut response = self.answer(request, progress).await;
         // HTTP/1.1 leaves the body away by itself.
         let is_bare = is_head || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        if is_http2 && is_bare {
+        if (is_http2 && is_bare) || response.status() == StatusCode::RESET_CONTENT {
             response = response.map(without_body);
+        }
+        if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT) {
+            response.headers_mut().remove(header::CONTENT_LENGTH);
         }
         match access {
             Some(access) => access.with(response),
@@ -133,18 +177,16 @@ impl HttpServer {
         }
     }
 
-    async fn answer(self, mut request: Request<Arriving<Incoming>>, token: TaskTrackerToken) -> Response<WasiBody> {
+    async fn answer(self, mut request: Request<Arriving<Incoming>>, progress: InProgress) -> Response<WasiBody> {
         let (limit, name) = (self.instances.shared.limits.body, name(&request));
         if hyper::body::Body::size_hint(request.body()).lower() > limit {
             return self.too_large(&name);
         }
-        if !check_host(&mut request) {
-            once_a_second(400, |unsaid| {
-                tracing::warn!(
-                    "{name} was answered with 400: it does not say in one valid way which host it is for{unsaid}"
-                );
+        if let Err((status, why)) = head::prepare(&mut request) {
+            once_a_second(why, |unsaid| {
+                tracing::warn!("{name} was answered with {}: it {why}{unsaid}", status.as_u16());
             });
-            return answer::no_host();
+            return answer::refused(status, why);
         }
         let deadline = self.instances.request_deadline();
         let permit = match self.instances.admit(&deadline).await {
@@ -183,7 +225,8 @@ impl HttpServer {
                 if let Ok(ended) = ended.try_recv() {
                     ended.log_cut(&name);
                 }
-                let answering = Answering { request: name, broken, left, request_exceeded: exceeded, _token: token };
+                let answering =
+                    Answering { request: name, broken, left, request_exceeded: exceeded, _progress: progress };
                 response.map(|body| response_body(body, limit, answering))
             }
             Err(_) if exceeded.get() => self.too_large(&name),
@@ -209,6 +252,7 @@ impl HttpServer {
         let why = match overloaded {
             Overloaded::Full => "limits.concurrency and limits.queue are used up",
             Overloaded::Late => "limits.concurrency is used up, and its wait in the queue took all of limits.timeout",
+            Overloaded::NoMemory => "limits.total-memory is used up",
         };
         once_a_second(why, |unsaid| tracing::warn!("{request} was answered with 503: {why}{unsaid}"));
         answer::overloaded()
@@ -252,23 +296,39 @@ async fn overdue(abandon: &CancellationToken) {
     tokio::time::sleep(LAST_WORDS).await;
 }
 
-/// Waits until every request of a connection is answered, and a moment longer for the answers to be sent.
-async fn answered(requests: &TaskTracker) {
-    const MOMENT: Duration = Duration::from_secs(1);
-    requests.wait().await;
-    tokio::time::sleep(MOMENT).await;
+/// Waits for the reason to tell a client that it is to leave: it has been idle for too long, or the server ends.
+///
+/// Clients of HTTP/2 are told as soon as they have had a request served, and may finish what they have begun; those of
+/// HTTP/1 with each response. Who has not been told when the server closes is asked for no request for a moment: one may
+/// be on its way.
+async fn leave(activity: &Activity, idle: Duration, phases: &Phases) {
+    let multiplexed = async {
+        phases.leaving.cancelled().await;
+        activity.multiplexed().await;
+    };
+    let closing = async {
+        phases.closing.cancelled().await;
+        activity.quiet(UNDER_WAY).await;
+    };
+    tokio::select! {
+        () = activity.idle(idle) => {}
+        () = multiplexed => {}
+        () = closing => {}
+    }
 }
 
-/// Whether the request says in one valid way which host it is for. HTTP/1.0 need not: it is for whoever it reached.
-fn check_host<B>(request: &mut Request<B>) -> bool {
-    if request.version() == Version::HTTP_10 && !request.headers().contains_key(header::HOST) {
-        request.headers_mut().insert(header::HOST, HeaderValue::from_static("localhost"));
-    }
-    let mut hosts = request.headers().get_all(header::HOST).iter();
-    match (request.uri().authority(), hosts.next(), hosts.next()) {
-        (Some(_), ..) => true,
-        (None, Some(host), None) => Authority::try_from(host.as_bytes()).is_ok(),
-        _ => false,
+/// Waits until a client that was told to leave must have left: all of its requests are answered, and the answers sent.
+async fn left(activity: &Activity, idle: Duration, phases: &Phases) {
+    let answered = async {
+        tokio::select! {
+            () = phases.closing.cancelled() => {}
+            () = activity.idle(idle) => {}
+        }
+        activity.idle(SENT).await;
+    };
+    tokio::select! {
+        () = answered => {}
+        () = overdue(&phases.abandon) => {}
     }
 }
 

@@ -1,8 +1,9 @@
-//! The connection beneath HTTP: when it has been idle for too long, and how it ends.
+//! The connection beneath HTTP: what of it is read, when it is stuck, and how it ends.
 
 use std::{
-    io::{IoSlice, Result},
+    io::{self, IoSlice, Result},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -14,28 +15,36 @@ use tokio::{
 };
 use tokio_io_timeout::TimeoutStream;
 
-use super::body::Flag;
-
-/// How long a connection may be idle between requests.
-const IDLE: Duration = Duration::from_secs(60);
+use super::{
+    activity::Activity,
+    framing::{Ambiguous, Framing},
+};
 
 /// How long what a client still sends is taken off a connection that ends, and how long without any of it.
 const LINGER: Duration = Duration::from_secs(30);
 const LINGER_IDLE: Duration = Duration::from_secs(2);
 
+/// What no request can have in its head: hyper answers it with 400, in its turn.
+const REFUSED: &[u8] = b"\0\r\n\r\n";
+
 /// A connection that ends by itself when the client neither reads what it is sent nor sends anything.
 ///
-/// Where a request was answered before all of it was read, the end waits for the rest: a connection that is closed on top
-/// of unread data is reset, and the client may lose the answer with it (RFC 9112, section 9.6).
+/// Its end comes in stages: a connection that is closed on top of unread data is reset, and the client may lose the last
+/// response with it (RFC 9112, section 9.6). So the client is told, and what it still sends is taken in.
 pub(super) struct Transport {
     stream: Pin<Box<TimeoutStream<TcpStream>>>,
-    unread: Flag,
+    activity: Arc<Activity>,
+    framing: Framing,
+    /// What is read in place of all that the client sends from now on.
+    instead: Option<&'static [u8]>,
+    /// The client sends no more.
+    ended: bool,
     lingering: Option<Pin<Box<Sleep>>>,
 }
 
 impl Transport {
-    /// `timeout` is that of an invocation; `unread` is set where a request was not read to its end.
-    pub fn new(stream: TcpStream, timeout: Duration, unread: Flag) -> Self {
+    /// `timeout` is that of an invocation, and `idle` how long a client may send nothing between two.
+    pub fn new(stream: TcpStream, timeout: Duration, idle: Duration, activity: Arc<Activity>) -> Self {
         // Small writes of a response must not wait for the acknowledgement of the last.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!("a connection is served with delay: {error}");
@@ -43,8 +52,43 @@ impl Transport {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(timeout));
         // Also while a request is served nothing more may come from the client.
-        stream.set_read_timeout(Some(timeout.saturating_add(IDLE)));
-        Self { stream: Box::pin(stream), unread, lingering: None }
+        stream.set_read_timeout(Some(timeout.saturating_add(idle)));
+        Self {
+            stream: Box::pin(stream),
+            activity,
+            framing: Framing::new(),
+            instead: None,
+            ended: false,
+            lingering: None,
+        }
+    }
+
+    /// Checks what was read after `before`, and cuts it off where it is ambiguous.
+    fn check(&mut self, buffer: &mut ReadBuf<'_>, before: usize) -> Result<()> {
+        let read = buffer.filled().get(before..).unwrap_or_default();
+        self.ended |= read.is_empty() && buffer.remaining() > 0;
+        let followed = self.framing.follow(read);
+        self.activity.set_beginning(self.framing.is_within_head());
+        match followed {
+            Ok(()) => Ok(()),
+            Err(Ambiguous::Head(at)) => {
+                buffer.set_filled(before + at);
+                self.instead = Some(REFUSED);
+                self.activity.set_beginning(false);
+                self.read_instead(buffer);
+                Ok(())
+            }
+            Err(Ambiguous::Body) => Err(io::Error::new(io::ErrorKind::InvalidData, "chunks of a body are malformed")),
+        }
+    }
+
+    /// Whether something else is read than what the client sends.
+    fn read_instead(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
+        let Some(left) = self.instead else { return false };
+        let (now, later) = left.split_at(left.len().min(buffer.remaining()));
+        buffer.put_slice(now);
+        self.instead = Some(later);
+        true
     }
 
     /// Takes in what the client still sends, and forgets it.
@@ -66,7 +110,12 @@ impl Transport {
 
 impl AsyncRead for Transport {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
-        self.stream.as_mut().poll_read(cx, buffer)
+        if self.read_instead(buffer) {
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        ready!(self.stream.as_mut().poll_read(cx, buffer))?;
+        Poll::Ready(self.check(buffer, before))
     }
 }
 
@@ -94,7 +143,7 @@ impl AsyncWrite for Transport {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if self.lingering.is_none() {
             ready!(self.stream.as_mut().poll_shutdown(cx))?;
-            if !self.unread.get() {
+            if self.ended {
                 return Poll::Ready(Ok(()));
             }
             self.stream.as_mut().set_read_timeout_pinned(Some(LINGER_IDLE));

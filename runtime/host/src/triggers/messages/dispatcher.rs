@@ -75,12 +75,18 @@ impl<H: Handler> Dispatcher<H> {
                 self.pause(&error).await;
             }
             let Some(deliveries) = &mut self.deliveries else { continue };
+            let (alone, budget) = (running.is_empty(), self.shared.budget.clone());
+            // What there is no memory for is another member's.
+            let delivery = async {
+                budget.room(|| alone).await;
+                deliveries.next().await
+            };
             let delivery = tokio::select! {
                 Some(ended) = running.join_next() => {
                     report(ended);
                     continue;
                 }
-                delivery = deliveries.next(), if running.len() < self.source.capacity => delivery,
+                delivery = delivery, if running.len() < self.source.capacity => delivery,
             };
             match delivery {
                 Some(Ok(delivery)) => {

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
 use super::support::{Closure, World, soon, text};
+use crate::Limits;
 
 /// Tells of each message, and ends when it is let.
 fn wait_for(go_on: &Arc<Notify>) -> (Closure, mpsc::UnboundedReceiver<String>) {
@@ -53,6 +54,31 @@ async fn what_does_not_end_is_given_back() {
     running.stop().await;
     let again = world.take("orders", "billing").await;
     assert_eq!((text(again.message()), again.count()), ("endless", 2));
+}
+
+#[tokio::test]
+async fn what_there_is_no_memory_for_is_left_to_others() {
+    const TOTAL: usize = 1 << 40;
+    let world = World::new();
+    let shared = world.shared_within(Limits { total_memory: TOTAL, ..Limits::default() });
+    assert!(shared.budget.take(TOTAL / 16 * 15));
+    let go_on = Arc::new(Notify::new());
+    let (handler, mut begun) = wait_for(&go_on);
+    let subscription = world.subscription(&["orders"], "billing");
+    let running = world.run_with(shared.clone(), subscription, handler).await;
+    world.publish("orders", "alone").await;
+    assert_eq!(soon(begun.recv()).await.unwrap(), "alone", "one at a time goes on");
+    world.publish("orders", "beside it").await;
+    let left = world.take("orders", "billing").await;
+    assert_eq!(text(left.message()), "beside it");
+    shared.budget.give_back(TOTAL / 16 * 15);
+    world.publish("orders", "later").await;
+    assert_eq!(soon(begun.recv()).await.unwrap(), "later");
+    go_on.notify_one();
+    go_on.notify_one();
+    running.stop.cancel();
+    running.abandon.cancel();
+    running.stop().await;
 }
 
 #[tokio::test]

@@ -113,7 +113,11 @@ impl World {
     }
 
     pub fn shared(&self) -> Arc<Shared> {
-        Arc::new(Shared::new(self.services(), Limits::default(), Environment::default()))
+        self.shared_within(Limits::default())
+    }
+
+    pub fn shared_within(&self, limits: Limits) -> Arc<Shared> {
+        Arc::new(Shared::new(self.services(), limits, Environment::default(), 0))
     }
 
     pub fn subscription(&self, topics: &[&str], group: &str) -> Subscription {
@@ -154,7 +158,12 @@ impl World {
 
     /// Runs a subscription, without waits before anything is tried again.
     pub async fn run(&self, subscription: Subscription, handler: Closure) -> Running {
-        let mut dispatcher = Dispatcher::new(self.source(&subscription), self.shared(), Arc::new(handler));
+        self.run_with(self.shared(), subscription, handler).await
+    }
+
+    /// The same with what else a process has.
+    pub async fn run_with(&self, shared: Arc<Shared>, subscription: Subscription, handler: Closure) -> Running {
+        let mut dispatcher = Dispatcher::new(self.source(&subscription), shared, Arc::new(handler));
         dispatcher.retries = Backoff::new(Duration::ZERO, Duration::ZERO);
         dispatcher.outage = Backoff::new(Duration::from_millis(1), Duration::from_millis(1));
         dispatcher.connect().await;
