@@ -28,7 +28,7 @@ impl Harness for OnSeaweedFs {
     fn section(&self) -> Option<Section> {
         let real = settings(&shared_url(&SEAWEEDFS).ok()?, "30s");
         let mut nobody = settings("http://127.0.0.1:1", "5s");
-        nobody["secret-access-key"] = SECRET.into();
+        nobody.as_object_mut()?.insert("secret-access-key".to_owned(), SECRET.into());
         Some(Section::new(kind(), real).with_nobody(nobody))
     }
 

@@ -46,7 +46,6 @@ struct Watched {
 }
 
 /// What a look at a queue found.
-
 enum Found {
     Messages(Vec<Result<AzureDelivery>>),
     Nothing,

@@ -41,7 +41,7 @@ impl Killable {
         connect: fn(&Server) -> Connected,
         [kill, restart, pause, resume]: [fn(&mut Server); 4],
     ) -> Self {
-        Self(Box::new(Parts { server, connect, kill, restart, silence: Some((pause, resume)) }))
+        Self(Box::new(Parts { server, connect, kill, restart, silence: Some(Silence { pause, resume }) }))
     }
 }
 
@@ -59,7 +59,12 @@ struct Parts<Server> {
     connect: fn(&Server) -> Connected,
     kill: fn(&mut Server),
     restart: fn(&mut Server),
-    silence: Option<(fn(&mut Server), fn(&mut Server))>,
+    silence: Option<Silence<Server>>,
+}
+
+struct Silence<Server> {
+    pause: fn(&mut Server),
+    resume: fn(&mut Server),
 }
 
 impl<Server: Send + Sync> Restart for Parts<Server> {
@@ -76,11 +81,11 @@ impl<Server: Send + Sync> Restart for Parts<Server> {
     }
 
     fn pause(&mut self) -> bool {
-        self.silence.map(|(pause, _)| pause(&mut self.server)).is_some()
+        self.silence.as_ref().map(|silence| (silence.pause)(&mut self.server)).is_some()
     }
 
     fn resume(&mut self) {
-        if let Some((_, resume)) = self.silence {
+        if let Some(Silence { resume, .. }) = self.silence {
             resume(&mut self.server);
         }
     }
