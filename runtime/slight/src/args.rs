@@ -58,7 +58,7 @@ pub struct App {
     #[arg(long, value_name = "ADDRESS", value_parser = slight_config::listen_address)]
     pub listen: Option<SocketAddr>,
     /// Run this of what the component exports, in place of the default (its handlers; its command if it has none), and of
-    /// `triggers` in [component]; can be repeated
+    /// `triggers` in `[component]`; can be repeated
     #[arg(long, value_name = "TRIGGER", value_enum)]
     pub trigger: Vec<TriggerName>,
     /// Set an environment variable for the component; can be repeated

@@ -23,7 +23,7 @@ pub trait Harness: Send + Sync + 'static {
     /// Those of the provider; every case fails with it.
     async fn connect(&self) -> Result<Connection>;
 
-    /// Settings to connect with, for the cases of [`provider!`](crate::provider). Called for each case, after
+    /// Settings to connect with, for the cases of [`provider!`](macro@crate::provider). Called for each case, after
     /// [`connect`](Self::connect): files are made at another place each time.
     fn section(&self) -> Option<Section> {
         None
