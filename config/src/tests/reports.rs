@@ -14,7 +14,7 @@ concurency = 3
 timeout = 30
 
 [component]
-files = [{ guest = "data", host = "./missing" }]
+files = [{ guest = "/../d", host = "./missing" }]
 http-outbound = ["api.example.com"]
 
 [providers.cache]
@@ -43,8 +43,8 @@ max-deliveries = 0
         r#"6:10: "memory" must be a size such as "64KB", "256MiB" or a number of bytes, not "256 parsecs""#,
         r#"7:1: unknown key "concurency" in [limits]; did you mean "concurrency"?"#,
         r#"8:11: "timeout" must be a duration such as "500ms", "30s" or "2m", not an integer"#,
-        r#"11:20: "guest" must be an absolute path without "..", not "data""#,
-        r#"11:35: the host path "./missing" cannot be opened: No such file or directory (os error 2); make the directory, or correct the path"#,
+        r#"11:20: "guest" must be a path without ".." and NUL, such as "/data" or ".", not "/../d""#,
+        r#"11:36: the host path "./missing" cannot be opened: No such file or directory (os error 2); make the directory, or correct the path"#,
         r#"12:18: an item of "http-outbound" must be an origin such as "https://api.example.com", "http://*.internal:8080", or "*", not "api.example.com": it needs a scheme, http:// or https://"#,
         r#"15:8: no provider is of the type "redsi"; did you mean "redis"?"#,
         r#"16:1: [providers.azure] needs the key "url""#,

@@ -219,7 +219,6 @@ mod tests {
                 r#"(import "m" (core module))"#,
                 "imports the core module m, and only interfaces are served; join the two",
             ),
-            (r#"(import "c" (component))"#, "imports the component c, and only interfaces are served; join the two"),
         ] {
             let refused = loaded(&format!("(component {import})")).check().unwrap_err().to_string();
             assert!(refused.contains(said), "{refused}");

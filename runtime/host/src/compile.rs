@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use wasmparser::{ComponentExternName, Parser, Payload};
+use wasmparser::{ComponentExternName, ComponentTypeRef, Parser, Payload};
 use wasmtime::{Cache, component::Component};
 
 use crate::{
@@ -14,14 +14,13 @@ use crate::{
     engine::{Clocked, Tasks, engine, engine_without_pool},
 };
 
-/// Refuses what is not a component, and one with labels, which the engine would call invalid.
+/// Refuses what is not a component, and one that imports by labels, or components, which the engine would call invalid.
 ///
 /// # Errors
-/// `CoreModule`, `NotWasm` or `Labelled`.
+/// `CoreModule`, `NotWasm`, `Labelled` or `Unserved`.
 pub(crate) fn check_kind(bytes: &[u8], path: &str) -> Result<(), LoadError> {
     if Parser::is_component(bytes) {
-        let labels = labels(bytes);
-        if labels.is_empty() { Ok(()) } else { Err(LoadError::Labelled { path: path.to_owned(), labels }) }
+        check_imports(bytes, path)
     } else if Parser::is_core_wasm(bytes) {
         Err(LoadError::CoreModule { path: path.to_owned(), module: core_module(bytes) })
     } else {
@@ -53,15 +52,21 @@ fn core_module(bytes: &[u8]) -> CoreModule {
     }
 }
 
-/// The imports that have a label for a name, each with the interface that it stands for.
-fn labels(bytes: &[u8]) -> Vec<(String, String)> {
-    let mut labels = Vec::new();
-    for name in names(bytes).into_iter().filter(|name| name.imported) {
-        if let Some(interface) = name.implements {
-            labels.push((name.name.to_owned(), interface.to_owned()));
+/// Refuses imports that the engine has no words for.
+fn check_imports(bytes: &[u8], path: &str) -> Result<(), LoadError> {
+    let (path, mut labels, mut components) = (path.to_owned(), Vec::new(), Vec::new());
+    for name in names(bytes) {
+        match (name.import, name.implements) {
+            (Some(_), Some(interface)) => labels.push((name.name.to_owned(), interface.to_owned())),
+            (Some(ComponentTypeRef::Component(_)), None) => components.push(("component", name.name.to_owned())),
+            _ => {}
         }
     }
-    labels
+    match (labels.is_empty(), components.is_empty()) {
+        (false, _) => Err(LoadError::Labelled { path, labels }),
+        (true, false) => Err(LoadError::Unserved { path, imports: components }),
+        (true, true) => Ok(()),
+    }
 }
 
 /// Compiles a component for the engine that suits it, or takes what was compiled before from the cache.
@@ -139,15 +144,16 @@ fn needs_tasks(bytes: &[u8]) -> bool {
 
 /// The name of an import or export.
 struct Name<'a> {
-    imported: bool,
+    /// What is imported; none of an export.
+    import: Option<ComponentTypeRef>,
     name: &'a str,
     /// The interface, where the name is a label.
     implements: Option<&'a str>,
 }
 
 impl<'a> Name<'a> {
-    fn new(imported: bool, name: &ComponentExternName<'a>) -> Self {
-        Self { imported, name: name.name, implements: name.implements }
+    fn new(import: Option<ComponentTypeRef>, name: &ComponentExternName<'a>) -> Self {
+        Self { import, name: name.name, implements: name.implements }
     }
 }
 
@@ -160,10 +166,10 @@ fn names(bytes: &[u8]) -> Vec<Name<'_>> {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(imports) if depth == 0 => {
-                names.extend(imports.into_iter().flatten().map(|import| Name::new(true, &import.name)));
+                names.extend(imports.into_iter().flatten().map(|import| Name::new(Some(import.ty), &import.name)));
             }
             Payload::ComponentExportSection(exports) if depth == 0 => {
-                names.extend(exports.into_iter().flatten().map(|export| Name::new(false, &export.name)));
+                names.extend(exports.into_iter().flatten().map(|export| Name::new(None, &export.name)));
             }
             _ => {}
         }
@@ -257,6 +263,13 @@ mod tests {
             let refused = check_kind(&wat::parse_str(&module).unwrap(), "app.wasm").unwrap_err().to_string();
             assert!(parts.iter().all(|part| refused.contains(part)), "{module}: {refused}");
         }
+    }
+
+    #[test]
+    fn an_import_of_a_component_is_refused_by_name() {
+        let component = wat::parse_str(r#"(component (import "c" (component)))"#).unwrap();
+        let refused = check_kind(&component, "app.wasm").unwrap_err().to_string();
+        assert!(refused.contains("imports the component c, and only interfaces are served; join the two"), "{refused}");
     }
 
     #[test]
