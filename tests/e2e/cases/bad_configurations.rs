@@ -58,7 +58,7 @@ async fn a_secret_is_never_shown_wherever_it_is_wrong() {
         "providers = { memory = { password = \"${env:SECRET}\" } }",
         "component = { http-outbound = [\"${env:SECRET}\"] }",
         "component = { files = [{ guest = \"/d\", host = \"${env:SECRET}\" }] }",
-        "component = { files = [{ guest = \"${file:secret.txt}\", host = \".\" }] }",
+        "component = { files = [{ guest = \"../${file:secret.txt}\", host = \".\" }] }",
     ] {
         // A character that is legal nowhere, so that every place refuses it.
         let secret = "hunter2 \u{7}";
