@@ -36,15 +36,18 @@ mod tests {
 
     #[test]
     fn no_directory_is_the_start_of_anothers_names() {
-        let names = ["a", "a/b", "A", "a:b", "a/", "ab"];
-        for one in names {
-            for other in names.into_iter().filter(|other| *other != one) {
-                let (one, other) = (QualifiedName::from(one), QualifiedName::from(other));
-                assert!(!directory(&one).starts_with(&directory(&other)), "{one:?} {other:?}");
-                assert!(!marker(&one).starts_with(&directory(&other)), "{one:?} {other:?}");
+        let prefixes = ["", "a", "a-", "a/", "a/b", "ab"];
+        let names = ["a", "a/b", "-a", "A", "a:b", "a:", "a/", "ab", "a=/b", "=", "=/a", ".", "a b"];
+        let all = prefixes.iter().flat_map(|prefix| names.map(|name| QualifiedName::new(*prefix, name)));
+        let all: Vec<_> = all.collect();
+        for one in &all {
+            for other in all.iter().filter(|other| *other != one) {
+                assert!(!directory(one).starts_with(&directory(other)), "{one:?} {other:?}");
+                assert!(!marker(one).starts_with(&directory(other)), "{one:?} {other:?}");
+                assert_ne!(marker(one), marker(other));
             }
         }
-        assert_eq!(directory(&QualifiedName::new("team/shop/", "carts")), "team:shop:carts/");
+        assert_eq!(directory(&QualifiedName::new("team/shop/", "carts")), "team:shop:=:carts/");
     }
 
     #[test]

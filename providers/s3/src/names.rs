@@ -67,7 +67,8 @@ mod tests {
     fn no_container_is_within_another() {
         let named = |prefix, name| directory_of(&QualifiedName::new(prefix, name));
         assert_eq!(named("", "photos"), "photos/");
-        assert_eq!(named("shop/", "photos"), "shop+/photos/");
+        assert_eq!(named("shop", "photos"), "shop=+/photos/");
+        assert_eq!(named("shop/", "photos"), "shop+/=+/photos/");
         assert_eq!(named("", "a/b"), "a+/b/");
         assert_eq!(named("", "a b"), "=YSBi/");
     }

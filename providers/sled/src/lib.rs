@@ -16,7 +16,7 @@ mod store;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use slight_capabilities::{Capability, KeyValue, Provider, ProviderKind, Readiness, Result};
+use slight_capabilities::{Capability, Error, KeyValue, Provider, ProviderKind, Readiness, Result};
 
 pub use crate::settings::{KeyValueSettings, Settings};
 use crate::{key_value::Buckets, store::Store};
@@ -73,6 +73,10 @@ impl Provider for Sled {
     }
 
     async fn ping(&self) -> Result<()> {
+        // Opening it would make it.
+        if let Readiness::ToBeCreated(what) = self.inspect(Capability::KeyValue).await? {
+            return Err(Error::not_found(format!("{what} has not been created yet")));
+        }
         self.store.read(|open| open.tree.contains_key("").map(|_| ())).await
     }
 }

@@ -79,7 +79,9 @@ pub(super) fn read_text(text: &str) -> Envelope {
 }
 
 pub(super) fn read(envelope: Bytes) -> Envelope {
-    let end = envelope.iter().position(|byte| *byte == b'\n');
+    // serde would take a list for the header, too.
+    let is_header = envelope.starts_with(b"{");
+    let end = envelope.iter().position(|byte| is_header && *byte == b'\n');
     let header = end.and_then(|end| serde_json::from_slice::<Header>(envelope.get(..end)?).ok());
     let (Some(end), Some(header)) = (end, header) else { return foreign(envelope) };
     let Header { content_type, metadata, inbox, correlation, blob, released } = header;
