@@ -3,7 +3,7 @@ use std::{
     fmt,
     io::{self, Write},
     panic::AssertUnwindSafe,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     time::Duration,
 };
@@ -140,7 +140,9 @@ pub(crate) async fn bounded<T>(
             _ = writeln!(io::stderr(), "WAITING in {what_for} for {waited} s: {}", waiting.waited_for());
         }
     });
-    timeout(longest, running).await.map_err(|_| {
+    // It lives on until the calls that it waits for are told.
+    let mut running = pin!(running);
+    timeout(longest, running.as_mut()).await.map_err(|_| {
         Failure::new(format!("{what}: expected an end, found none within {longest:?}: {}", calls.waited_for()))
     })
 }
