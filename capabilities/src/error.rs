@@ -19,8 +19,8 @@ pub enum ErrorKind {
     Invalid,
     /// More bytes than the backend or a limit takes. The message names the limit.
     TooLarge,
-    /// The backend cannot be reached or does not answer sensibly; nothing was changed as far as is known. Also for a lost
-    /// answer, where the call may be repeated without harm.
+    /// The backend cannot be reached; nothing was changed as far as is known. Also for a lost answer, where the call may
+    /// be repeated without harm.
     Unavailable,
     /// No answer in time, or the answer of a call was lost that is not to be repeated blindly. The outcome is unknown: the
     /// call may still have taken effect.

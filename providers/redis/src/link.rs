@@ -92,13 +92,24 @@ impl Link {
         call: Call<'_>,
         lost: Lost,
     ) -> Result<RedisResult<T>> {
-        let mut answer = self.answer(&script.by_digest(&call), lost).await?;
-        if let Err(error) = &answer
-            && error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
-        {
-            answer = self.answer(&script.by_text(&call), lost).await?;
+        let answer = self.answer_of_one(script, &call, lost).await?;
+        let is_full = answer.as_ref().is_err_and(|error| error.code() == Some("OOM"));
+        match script.when_full().filter(|_| is_full) {
+            // Where it does not run either, that it is full is what counts.
+            Some(script) => Ok(self.answer_of_one(script, &call, lost).await?.or(answer)),
+            None => Ok(answer),
         }
-        Ok(answer)
+    }
+
+    async fn answer_of_one<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        call: &Call<'_>,
+        lost: Lost,
+    ) -> Result<RedisResult<T>> {
+        let answer = self.answer(&script.by_digest(call), lost).await?;
+        let is_unknown = |error: &RedisError| error.kind() == ErrorKind::Server(ServerErrorKind::NoScript);
+        if answer.as_ref().is_err_and(is_unknown) { self.answer(&script.by_text(call), lost).await } else { Ok(answer) }
     }
 
     /// What the server said to a command, as it is; failures to reach it are ours already.

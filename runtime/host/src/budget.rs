@@ -106,6 +106,12 @@ impl Budget {
         taken
     }
 
+    /// Whether an instance that was granted `own` bytes could have had `more` if nobody else had been granted any.
+    pub fn fits_alone(&self, own: usize, more: usize) -> bool {
+        let others = self.granted.load(Ordering::Relaxed).saturating_sub(own);
+        self.used().saturating_sub(others).saturating_add(more) <= self.limit
+    }
+
     pub fn give_back(&self, bytes: usize) {
         if bytes > 0 {
             self.granted.fetch_sub(bytes, Ordering::Relaxed);
@@ -164,6 +170,15 @@ mod tests {
         assert!(budget.take(2 * MIB) && !budget.take(MIB));
         drop(begun);
         assert_eq!(budget.used(), 2 * MIB);
+    }
+
+    #[test]
+    fn what_others_have_is_told_from_what_nobody_could_have() {
+        let budget = counted(10 * MIB);
+        assert!(budget.take(6 * MIB));
+        assert!(budget.take(2 * MIB) && !budget.take(4 * MIB));
+        assert!(budget.fits_alone(2 * MIB, 4 * MIB), "but for the six of others");
+        assert!(budget.fits_alone(2 * MIB, 8 * MIB) && !budget.fits_alone(2 * MIB, 8 * MIB + 1));
     }
 
     #[tokio::test]

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 /// Gives out deadlines that lie `timeout` ahead.
 ///
 /// A timer for every request would cost more than many a request does. So those that begin within the same short
-/// stretch share one: a deadline is up to 1/64 of the timeout late, at most 50 ms or, where that is more, 1/1000 of the
-/// timeout; and never early.
+/// stretch share one: a deadline is up to 1/64 of the timeout late, at least 1 ms, and at most 50 ms or, where that is
+/// more, 1/1000 of the timeout; and never early.
 ///
 /// All of them pass at once when there is to be an `end`, so that nobody has to wait for two things.
 pub(crate) struct Deadlines {

@@ -199,12 +199,13 @@ pub(crate) struct MemoryLimiter {
     /// What the instance has in the host.
     held: usize,
     refused: bool,
+    crowded_out: bool,
     budget: Arc<Budget>,
 }
 
 impl MemoryLimiter {
     fn new(limit: usize, budget: Arc<Budget>) -> Self {
-        Self { limit, used: 0, held: 0, refused: false, budget }
+        Self { limit, used: 0, held: 0, refused: false, crowded_out: false, budget }
     }
 
     /// What an instance that has so much takes of the process beyond what it has without asking.
@@ -221,8 +222,9 @@ impl MemoryLimiter {
             ));
             return false;
         }
-        if !self.budget.take(self.beyond(used) - self.beyond(self.used)) {
-            self.refuse_for_all(used);
+        let taken = self.beyond(used) - self.beyond(self.used);
+        if !self.budget.take(taken) {
+            self.refuse_for_all(used, taken);
             return false;
         }
         self.used = used;
@@ -232,7 +234,7 @@ impl MemoryLimiter {
     /// Says how much the instance has in the host now; false if that is more than the process has left.
     pub fn hold(&mut self, held: usize) -> bool {
         if held > self.held && !self.budget.take(held - self.held) {
-            self.refuse_for_all(held);
+            self.refuse_for_all(held, held - self.held);
             return false;
         }
         self.budget.give_back(self.held.saturating_sub(held));
@@ -240,8 +242,21 @@ impl MemoryLimiter {
         true
     }
 
-    fn refuse_for_all(&mut self, bytes: usize) {
+    /// Whether it was refused what it could have had if nobody else ran.
+    pub fn was_crowded_out(&self) -> bool {
+        self.crowded_out
+    }
+
+    /// Forgets what it was refused while it served another request.
+    pub fn begin_request(&mut self) {
+        self.crowded_out = false;
+    }
+
+    /// `bytes` in all, of which it lacks `more`.
+    fn refuse_for_all(&mut self, bytes: usize, more: usize) {
         let (limit, used) = (self.budget.limit(), self.budget.used());
+        let own = self.budget.start() + self.beyond(self.used) + self.held;
+        self.crowded_out |= self.budget.fits_alone(own, more);
         self.refuse(format_args!(
             "an instance asked for {bytes} bytes of memory and was refused: the process uses {used}, and \
              limits.total-memory is {limit}"

@@ -41,7 +41,7 @@ pub async fn run(args: args::App, inherited: Inherited) -> Result<ExitCode> {
     // A command speaks for itself, and its standard error is its own.
     let serves = app.has(Trigger::Http) || app.has(Trigger::Messages);
     let stop = signals::listen(if serves {
-        "no new work is begun, running requests and messages may finish"
+        "draining, so that running requests and messages can finish"
     } else {
         "the command is ended"
     })?;

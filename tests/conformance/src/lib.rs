@@ -111,8 +111,9 @@ macro_rules! two_processes {
     };
 }
 
-/// Tests of a server that ends under load and comes back with its data, and of one that is silent, in a module `outage`, for providers of servers.
-/// Takes a function that starts a server for one test, a [`Start`], and the capabilities of the provider.
+/// Tests of a server that ends under load and comes back with its data, and of one that is silent, in a module `outage`,
+/// for providers of servers. Takes a function that starts a server for one test, a [`Start`], and the capabilities of the
+/// provider.
 ///
 /// ```text
 /// slight_conformance::outage!(start; key_value messaging);

@@ -293,13 +293,18 @@ async fn a_body_is_sent_with_every_method_that_may_have_one() {
 }
 
 #[tokio::test]
-async fn a_request_without_a_path_is_for_the_root() {
+async fn a_request_is_for_the_path_that_was_set() {
     let server = Script::start(&[]).await;
     let app = server.app().await;
     for (query, line) in [
         ("", "GET / HTTP/1.1"),
         ("path=", "GET / HTTP/1.1"),
         ("path=?q", "GET /?q HTTP/1.1"),
+        ("path=a/b?q", "GET /a/b?q HTTP/1.1"),
+        ("path=../..", "GET /../.. HTTP/1.1"),
+        ("path=http://elsewhere/", "GET /http://elsewhere/ HTTP/1.1"),
+        ("path=*", "GET /* HTTP/1.1"),
+        ("method=OPTIONS&path=*", "OPTIONS * HTTP/1.1"),
         ("method=OPTIONS", "OPTIONS * HTTP/1.1"),
         ("method=OPTIONS&path=/", "OPTIONS / HTTP/1.1"),
     ] {
@@ -308,8 +313,18 @@ async fn a_request_without_a_path_is_for_the_root() {
     }
     let allowed = allowing(&[format!("http://{}", server.authority)]);
     let app = run("hello-http-p3").toml(&allowed).start().await;
-    assert_eq!(app.get(&format!("/send?{}", server.authority)).await.text(), "ok");
-    assert_eq!(server.heard().pop().unwrap().lines().next().unwrap(), "GET / HTTP/1.1");
+    for (path, read, line) in [
+        ("", "None", "GET / HTTP/1.1"),
+        ("/", "Some(\"/\")", "GET / HTTP/1.1"),
+        ("/a/b", "Some(\"/a/b\")", "GET /a/b HTTP/1.1"),
+        ("/a/b&relative", "Some(\"a/b\")", "GET /a/b HTTP/1.1"),
+        ("/../..&relative", "Some(\"../..\")", "GET /../.. HTTP/1.1"),
+        ("/&relative", "Some(\"/\")", "GET / HTTP/1.1"),
+    ] {
+        let answer = app.get(&format!("/send?{}{path}", server.authority)).await.text();
+        assert_eq!(answer, format!("{read} ok"), "{path:?}");
+        assert_eq!(server.heard().pop().unwrap().lines().next().unwrap(), line, "{path:?}");
+    }
 }
 
 #[tokio::test]

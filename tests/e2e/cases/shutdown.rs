@@ -28,7 +28,7 @@ async fn a_request_that_runs_is_finished_and_new_connections_are_refused() {
         assert_eq!(next(&mut answer).await.unwrap(), "begun");
 
         app.signal(signal);
-        app.wait_for_log("no new work is begun").await;
+        app.wait_for_log(": draining").await;
         refuses_connections(&app).await;
         assert!(app.is_alive());
 
@@ -147,7 +147,7 @@ async fn a_second_signal_ends_at_once() {
     let mut answer = connection.send(Method::GET, "/slow?chunks=100000&ms=10", empty()).await.into_body();
     assert!(next(&mut answer).await.is_some());
     app.signal("TERM");
-    app.wait_for_log("no new work is begun").await;
+    app.wait_for_log(": draining").await;
     app.signal("INT");
     let ended = app.end().await;
     assert_eq!(ended.code, Some(130));
@@ -162,7 +162,7 @@ async fn an_idle_server_ends_at_once() {
         let ended = app.stop().await;
         assert_eq!(ended.code, Some(0));
         let last: Vec<&str> = ended.stderr.lines().rev().take(2).collect();
-        assert!(last[0].ends_with("stopped") && last[1].contains("no new work is begun"), "{}", ended.stderr);
+        assert!(last[0].ends_with("stopped") && last[1].contains(": draining"), "{}", ended.stderr);
     }
 }
 
@@ -176,7 +176,7 @@ async fn a_request_that_waits_in_the_queue_at_the_end_is_answered() {
     assert_eq!(next(&mut answer).await.unwrap(), "begun");
     let mut waiting = in_and_beyond_a_queue_of_one(&app).await;
     app.signal("TERM");
-    app.wait_for_log("no new work is begun").await;
+    app.wait_for_log(": draining").await;
     drop(pieces);
     assert_eq!(next(&mut answer).await, None);
     assert_eq!(waiting.join_next().await.unwrap().unwrap().text(), "ok");

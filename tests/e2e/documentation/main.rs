@@ -19,7 +19,8 @@ const INTRODUCTION: &str = "\
 
 Every provider passes the whole conformance suite of each capability that it offers, so what a component may rely on
 is the same everywhere. Here is what is left to choose by. The page of a provider has its settings, how names map to
-its backend's names, and its limits.
+its backend's names, its limits, and a table of what operators, other programs and failovers may do to what it keeps:
+what may be lost, what callers see, and when it is whole again.
 
 <!-- Made from the code of the providers (`guarantees.rs`) by
      SLIGHT_WRITE_DOCS=1 cargo test -p slight-e2e --test documentation -->

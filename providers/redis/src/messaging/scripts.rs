@@ -3,21 +3,21 @@ use std::sync::LazyLock;
 use crate::script::Script;
 
 macro_rules! scripts {
-    ($($name:ident: $($file:literal)*;)*) => {
+    ($($new:ident $name:ident: $($file:literal)*;)*) => {
         $(pub(super) static $name: LazyLock<Script> =
-            LazyLock::new(|| Script::new(concat!($(include_str!(concat!("lua/", $file, ".lua"))),*)));)*
+            LazyLock::new(|| Script::$new(concat!($(include_str!(concat!("lua/", $file, ".lua"))),*)));)*
     };
 }
 
 // Each with the functions that it stands on.
 scripts! {
-    CREATE_GROUP: "stream" "aside" "topic" "create_group";
-    DELETE_GROUP: "stream" "aside" "topic" "delete_group";
-    PUBLISH: "stream" "aside" "topic" "publish";
-    TAKE: "clock" "stream" "aside" "topic" "take";
-    ACK: "stream" "lease" "ack";
-    POSTPONE: "clock" "lease" "postpone";
-    COUNT: "lease" "count";
-    KEEP_INBOX: "aside" "keep_inbox";
-    REPLY: "aside" "reply";
+    new CREATE_GROUP: "stream" "aside" "topic" "create_group";
+    that_frees DELETE_GROUP: "stream" "aside" "topic" "delete_group";
+    new PUBLISH: "stream" "aside" "topic" "publish";
+    that_frees TAKE: "clock" "stream" "aside" "topic" "take";
+    that_frees ACK: "stream" "lease" "ack";
+    that_frees POSTPONE: "clock" "lease" "postpone";
+    that_frees COUNT: "lease" "count";
+    new KEEP_INBOX: "aside" "keep_inbox";
+    new REPLY: "aside" "reply";
 }

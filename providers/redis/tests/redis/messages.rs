@@ -47,6 +47,44 @@ async fn a_topic_keeps_what_some_group_still_waits_for_and_no_more() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_full_can_be_drained() {
+    let Some(server) = server(&[]) else { return };
+    let messaging = messaging(&*connect(&server).await);
+    let mut deliveries = member(&*messaging, &["topic"], 10, LONG).await;
+    for number in 0..3 {
+        messaging.publish(&"topic".into(), message(&number.to_string())).await.unwrap();
+    }
+    let full = async |limit: &str| {
+        let mut redis = redis(&server).await;
+        redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(limit).query_async::<()>(&mut redis).await.unwrap();
+    };
+    full("1").await;
+    let refused = messaging.publish(&"topic".into(), message("more")).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    assert!(refused.to_string().contains("maxmemory"), "{refused}");
+    // Retried, released, extended and acked, as at any other time.
+    let first = next(&mut deliveries).await;
+    assert_eq!(first.count(), 1);
+    first.settle(Outcome::Retry { after: Duration::ZERO }).await.unwrap();
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(next(&mut deliveries).await);
+    }
+    let again = held.iter().position(|delivery| text_of(&**delivery) == "0").unwrap();
+    assert_eq!(held[again].count(), 2);
+    held[0].extend().await.unwrap();
+    held.remove(again).settle(Outcome::Release).await.unwrap();
+    held.push(next(&mut deliveries).await);
+    for delivery in held {
+        ack(delivery).await;
+    }
+    assert_eq!(length(&server).await, 0);
+    full("0").await;
+    messaging.publish(&"topic".into(), message("more")).await.unwrap();
+    ack(next(&mut deliveries).await).await;
+}
+
+#[tokio::test]
 async fn nothing_is_left_of_a_topic_without_groups() {
     let Some(server) = server(&[]) else { return };
     let messaging = messaging(&*connect(&server).await);

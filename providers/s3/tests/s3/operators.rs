@@ -56,7 +56,7 @@ impl Backend {
     }
 
     async fn leave_foreign_objects(&self, directory: &str) -> Done {
-        for key in ["a/", "a b", "=YR", ".hidden", "a+/b", "%2F", "\u{e9}"] {
+        for key in ["a/", "a b", "=YR", ".hidden", "a+/b", "%2F", "\u{e9}", "\u{1}"] {
             self.put(&format!("{directory}{key}")).await?;
         }
         let upload = self.place.client().create_multipart_upload().bucket(&self.bucket);

@@ -14,7 +14,10 @@ use http_body::Body;
 use http_body_util::{BodyExt, Limited};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-pub(crate) use self::{client::Client, target::link_sending};
+pub(crate) use self::{
+    client::Client,
+    target::{NONCHARACTER, link_sending},
+};
 use crate::{hop_by_hop, state::Shared};
 
 /// Decides by scheme, host and port where outgoing HTTP requests may go. By default: nowhere.

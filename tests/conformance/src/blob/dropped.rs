@@ -3,11 +3,11 @@ use slight_capabilities::{ByteRange, Container, ErrorKind, ObjectId, Result};
 
 use super::{
     Scope,
-    body::{MIB, holds, lacks, write},
+    body::{MIB, holds, lacks, received, write},
     new_name, objects_of,
 };
 use crate::{
-    check::{Outcome, done_or},
+    check::{Outcome, done_or, equal_bytes},
     content::pattern,
     race::until_wait,
 };
@@ -15,12 +15,12 @@ use crate::{
 /// Calls are dropped when they wait for the first time, the second, and so on to this.
 const WAITS: usize = 8;
 
-/// Requires an object whole, or none.
+/// Requires an object whole, or none, where what was dropped may come about at any moment.
 async fn whole_or_absent(container: &dyn Container, object: &str, whole: &[u8]) -> Outcome {
-    match container.stat(object).await {
-        Err(error) if error.kind() == ErrorKind::NotFound => lacks(container, object).await,
+    match container.read(object, ByteRange::ALL).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error.into()),
-        Ok(_) => holds(container, object, whole).await,
+        Ok(blob) => equal_bytes(format_args!("object {object:?}"), &received(blob).await?, whole),
     }
 }
 

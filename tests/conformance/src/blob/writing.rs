@@ -4,13 +4,14 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
 use futures_util::{StreamExt, future, stream};
-use slight_capabilities::{Container, Error, ErrorKind, Result};
+use slight_capabilities::{ByteStream, Container, Error, ErrorKind, Result};
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::{Barrier, Notify, mpsc},
     time::{sleep, timeout},
 };
 
@@ -83,14 +84,32 @@ pub(super) async fn a_failed_stream_leaves_nothing_behind(scope: &Scope) -> Outc
     Ok(())
 }
 
+/// A body whose second chunk comes when all writers have had their first, or soon: they may be let in one by one.
+fn met(begun: Arc<Barrier>, chunks: ByteStream) -> ByteStream {
+    const SOON: Duration = Duration::from_millis(200);
+    let mut begun = Some(begun);
+    let first = chunks.enumerate().then(move |(number, chunk)| {
+        let wait = begun.take_if(|_| number == 1);
+        async move {
+            if let Some(begun) = wait {
+                _ = timeout(SOON, begun.wait()).await;
+            }
+            chunk
+        }
+    });
+    body(first)
+}
+
 pub(super) async fn racing_writes_leave_one_whole_object(scope: &Scope) -> Outcome {
     const WRITERS: usize = 6;
     let container = scope.container().await?;
     for turn in 0..3u64 {
         let contents: Vec<_> = (0..WRITERS as u64).map(|writer| pattern(turn * 10 + writer, 2 * MIB)).collect();
+        let begun = Arc::new(Barrier::new(WRITERS));
         let writes = race(WRITERS, |writer| {
             let (container, written) = (container.clone(), contents.get(writer).cloned().unwrap_or_default());
-            async move { (container.write("object", chunks(written.clone())).await, written) }
+            let body = met(begun.clone(), chunks(written.clone()));
+            async move { (container.write("object", body).await, written) }
         });
         let mut stored = Vec::new();
         for (outcome, written) in writes.await? {

@@ -7,6 +7,7 @@
 //! and of what was there before no more is lost than the row says. The tables become part of the provider's page.
 
 mod blob;
+mod files;
 mod key_value;
 mod messaging;
 mod observed;
@@ -17,6 +18,7 @@ use std::{path::Path, pin::Pin, sync::Arc, time::Duration};
 use futures_util::{StreamExt, stream};
 use slight_capabilities::{Capability, Provider, QualifiedName};
 
+pub use self::files::{done, remove_directory};
 use self::observed::Observed;
 use crate::{
     case::guarded,

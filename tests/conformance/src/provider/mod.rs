@@ -47,7 +47,7 @@ pub const SECRET: &str = "SecretOfTheSuite00112233";
 
 /// A section `[providers.X]` to connect with, as the author of a provider gives it.
 ///
-/// The suite sets `location` and `create` of a capability in it, where the schema of the kind has both.
+/// The suite sets `location` and `create` of a capability in it, each where the schema of the kind has it.
 #[derive(Debug, Clone)]
 pub struct Section {
     kind: ProviderKind,

@@ -1,5 +1,6 @@
 //! Answers over `wasi:http` 0.3.0: `/echo` with the request's body, `/request` with what is known of the request,
-//! `/send?AUTHORITY` with what came of a request without a path, anything else with `hello`.
+//! `/send?TARGET` with the path of a request and what came of it, anything else with `hello`. A target is an authority, a
+//! path where there is one, and `&relative` if the path is to be set without its `/`.
 
 use wasip3::http::client;
 use wasip3::http::types::{ErrorCode, Fields, Request, Response, Scheme};
@@ -14,7 +15,7 @@ impl wasip3::exports::http::handler::Guest for Hello {
             return Ok(echo(request));
         }
         let text = match path.strip_prefix("/send?") {
-            Some(authority) => send(authority).await?,
+            Some(target) => send(target).await?,
             None if path == "/request" => describe(&request),
             None => "hello".to_owned(),
         };
@@ -40,18 +41,23 @@ fn describe(request: &Request) -> String {
     format!("{scheme} {} {}", request.get_authority().unwrap_or_default(), names.join(","))
 }
 
-async fn send(authority: &str) -> Result<String, ErrorCode> {
+async fn send(target: &str) -> Result<String, ErrorCode> {
+    let (target, is_relative) = target.strip_suffix("&relative").map_or((target, false), |target| (target, true));
+    let (authority, path) = target.split_at(target.find('/').unwrap_or(target.len()));
+    let path = if is_relative { Some(&path[1..]) } else { Some(path).filter(|path| !path.is_empty()) };
     let (trailers, no_trailers) = wit_future::new(|| Ok(None));
     let (request, _sent) = Request::new(Fields::new(), None, no_trailers, None);
     drop(trailers);
     let set = request.set_scheme(Some(&Scheme::Http)).and_then(|()| request.set_authority(Some(authority)));
+    let set = set.and_then(|()| request.set_path_with_query(path));
     set.map_err(|()| ErrorCode::HttpRequestUriInvalid)?;
+    let read = request.get_path_with_query();
     let response = client::send(request).await?;
     let (failure, no_failure) = wit_future::new(|| Ok(()));
     let (contents, _trailers) = Response::consume_body(response, no_failure);
     let body = contents.collect().await;
     drop(failure);
-    Ok(String::from_utf8_lossy(&body).into_owned())
+    Ok(format!("{read:?} {}", String::from_utf8_lossy(&body)))
 }
 
 /// The request's stream becomes the response's; the bytes do not pass through the guest.

@@ -25,6 +25,11 @@ pub(crate) fn overloaded() -> Response<WasiBody> {
     )
 }
 
+/// 503: the guest ended without a response when it was refused memory that others have.
+pub(crate) fn no_memory() -> Response<WasiBody> {
+    answer(StatusCode::SERVICE_UNAVAILABLE, "The server has no memory left for this request. Try again in a moment.")
+}
+
 /// 503: the server ends before the guest had a response.
 pub(crate) fn stopping() -> Response<WasiBody> {
     answer(

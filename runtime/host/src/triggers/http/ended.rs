@@ -15,6 +15,8 @@ pub(super) enum Ended {
     TimedOut(Duration),
     /// The time of the invocation is over, and the client had not sent all of the request.
     Stalled(Duration),
+    /// It failed, as the text says, after the process had no memory left for it.
+    CrowdedOut(String, Option<u64>),
     /// Anything else, in words; and the instance that failed, if there was one.
     Failed(String, Option<u64>),
 }
@@ -42,12 +44,18 @@ impl Ended {
         if let Self::TimedOut(timeout) = self { Self::Stalled(timeout) } else { self }
     }
 
+    /// The same where the instance was refused memory for the sake of others.
+    pub fn of_crowded_out(self) -> Self {
+        if let Self::Failed(why, instance) = self { Self::CrowdedOut(why, instance) } else { self }
+    }
+
     /// The answer of a request that has none yet, with its line in the log.
     pub fn answer(&self, request: &str) -> Response<WasiBody> {
         let response = match self {
             Self::Drained(_) => answer::stopping(),
             Self::TimedOut(timeout) => answer::timed_out(*timeout),
             Self::Stalled(timeout) => answer::too_slow(*timeout),
+            Self::CrowdedOut(..) => answer::no_memory(),
             Self::Failed(..) => answer::failed(),
         };
         self.log(&format!("{request} was answered with {}", response.status().as_u16()));
@@ -62,6 +70,7 @@ impl Ended {
     fn log(&self, what: &str) {
         once_a_second(what, |unsaid| match self {
             Self::Failed(_, instance) => tracing::error!(instance, "{what}: {self}{unsaid}"),
+            Self::CrowdedOut(_, instance) => tracing::warn!(instance, "{what}: {self}{unsaid}"),
             Self::Drained(_) | Self::TimedOut(_) | Self::Stalled(_) => tracing::warn!("{what}: {self}{unsaid}"),
         });
     }
@@ -75,6 +84,7 @@ impl fmt::Display for Ended {
             }
             Self::TimedOut(limit) => write!(f, "it did not end within limits.timeout ({limit:?})"),
             Self::Stalled(limit) => write!(f, "its body did not arrive within limits.timeout ({limit:?})"),
+            Self::CrowdedOut(why, _) => write!(f, "there was no memory left for it (limits.total-memory): {why}"),
             Self::Failed(why, _) => f.write_str(why),
         }
     }

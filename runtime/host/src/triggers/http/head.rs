@@ -5,7 +5,7 @@ use http::{
     uri::{Authority, Scheme},
 };
 
-use crate::hop_by_hop;
+use crate::{hop_by_hop, outbound::NONCHARACTER};
 
 /// Why a request is not served: the status, and what is wrong in words that continue `the request `.
 pub(super) type Refusal = (StatusCode, &'static str);
@@ -39,6 +39,8 @@ pub(super) fn prepare<B>(request: &mut Request<B>) -> Result<(), Refusal> {
     // `OPTIONS *` asks about the server (RFC 9112, section 3.2.4); no target but that of CONNECT is an authority.
     match parts.path_and_query.as_ref().map(|path| path.path()) {
         Some("*") if request.method() != Method::OPTIONS => return Err(BAD_TARGET),
+        // No URI has one (RFC 3986, section 2), though the `http` crate takes all that is UTF-8.
+        Some(path) if path.contains(NONCHARACTER) => return Err(BAD_TARGET),
         None => return Err(BAD_TARGET),
         Some(_) => {}
     }
@@ -174,6 +176,7 @@ mod tests {
         assert_eq!(refused("OPTIONS", "*"), None);
         assert_eq!(refused("GET", "*"), Some(400));
         assert_eq!(refused("GET", "a:80"), Some(400));
+        assert_eq!(refused("GET", "/\u{10FFFF}a"), Some(400));
         assert_eq!(refused("CONNECT", "a:80"), Some(501));
         assert_eq!(refused("TRACE", "/"), None);
     }

@@ -91,7 +91,7 @@ impl Failure {
         };
         match untold {
             // Many a guest takes a write that nobody reads for a reason to panic.
-            Some(Ended::Failed(why, _)) if self.left.get() => {
+            Some(Ended::Failed(why, _) | Ended::CrowdedOut(why, _)) if self.left.get() => {
                 tracing::debug!("the client of {} left before the end of its response: {why}", self.request);
             }
             Some(ended) if self.left.get() => {
@@ -168,14 +168,15 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Tells whoever waits for a response of this instance that it failed.
-    fn tell(&self, tickets: &[Ticket], instance: u64, why: &str) {
+    fn tell(&self, tickets: &[Ticket], state: &State, why: &str) {
         if tickets.is_empty() && !self.instances.abandon.is_cancelled() {
             tracing::error!("an instance failed while it was given a request: {why}");
         }
         for ticket in tickets {
             ticket.broken.set();
             let failed = || format!("the component failed: {why}");
-            ticket.failure.set(Ended::new(&self.instances, &ticket.deadline, Some(instance), failed));
+            let ended = Ended::new(&self.instances, &ticket.deadline, Some(state.origin.instance()), failed);
+            ticket.failure.set(if state.memory.was_crowded_out() { ended.of_crowded_out() } else { ended });
         }
     }
 }
@@ -196,12 +197,14 @@ impl WorkerState for Worker {
 
     fn on_request_start(
         &self,
-        store: StoreContextMut<'_, State>,
+        mut store: StoreContextMut<'_, State>,
         ticket: Ticket,
         _task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         let passed = ticket.deadline.clone().passed();
-        store.data().origin.serve(ticket.failure.request.clone());
+        let state = store.data_mut();
+        state.origin.serve(ticket.failure.request.clone());
+        state.memory.begin_request();
         lock(&self.given).add(ticket);
         Box::pin(passed)
     }
@@ -209,7 +212,7 @@ impl WorkerState for Worker {
     fn drop(&self, store: Store<State>, result: Result<()>) {
         let tickets = lock(&self.given).take();
         if let Err(error) = result {
-            self.tell(&tickets, store.data().origin.instance(), &describe(&error));
+            self.tell(&tickets, store.data(), &describe(&error));
         }
         // Bodies end with the store, and the places are free once it is gone.
         drop(store);

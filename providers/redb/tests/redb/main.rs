@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, reason = "the helpers are part of the tests")]
 
+mod operators;
+
 use std::{path::Path, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, reason = "the helpers are part of the tests")]
 
+mod operators;
+
 use std::{
     ffi::OsStr,
     fs::{self, File},

@@ -2,12 +2,11 @@
 
 use std::{
     fs::{self, File},
-    io,
     path::PathBuf,
     sync::Arc,
 };
 
-use slight_conformance::disruption::{Disruption, Doing, Stage, Starting};
+use slight_conformance::disruption::{Disruption, Stage, Starting, done};
 use slight_provider_redb::{KeyValueSettings, MessagingSettings, Redb, Settings};
 use tempfile::TempDir;
 
@@ -32,10 +31,6 @@ fn stage() -> Starting<Disk> {
             Redb::new(Settings { path: disk.file(), key_value, messaging }).map_err(|error| error.to_string())?;
         Ok(Stage { provider: Arc::new(redb), backend: disk })
     })
-}
-
-fn done(outcome: io::Result<()>) -> Doing<'static> {
-    Box::pin(async { outcome.map_err(|error| error.to_string()) })
 }
 
 /// One file holds everything.

@@ -1,8 +1,8 @@
 //! What operators do to the directories and files of the provider while they are in use.
 
-use std::{fs, io, os::unix::fs::symlink, path::PathBuf, sync::Arc};
+use std::{fs, os::unix::fs::symlink, path::PathBuf, sync::Arc};
 
-use slight_conformance::disruption::{Disruption, Doing, Names, Stage, Starting};
+use slight_conformance::disruption::{Disruption, Names, Stage, Starting, done, remove_directory};
 use slight_provider_file::{BlobSettings, Files, Settings};
 use tempfile::TempDir;
 
@@ -36,24 +36,11 @@ fn stage() -> Starting<Disk> {
     })
 }
 
-fn done(outcome: io::Result<()>) -> Doing<'static> {
-    Box::pin(async { outcome.map_err(|error| error.to_string()) })
-}
-
-/// Others may be writing to it.
-fn remove(directory: PathBuf) -> io::Result<()> {
-    loop {
-        match fs::remove_dir_all(&directory) {
-            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            removed => return removed,
-        }
-    }
-}
-
 const BLOBS: &[Disruption<Disk>] = &[
-    Disruption::new("directory of a container", "removed", |disk: &Disk, names| done(remove(disk.container(names))))
-        .loses_what_it_held(),
+    Disruption::new("directory of a container", "removed", |disk: &Disk, names| {
+        done(remove_directory(&disk.container(names)))
+    })
+    .loses_what_it_held(),
     Disruption::new("directory of a container", "moved away, a file in its place", |disk: &Disk, names| {
         let container = disk.container(names);
         done(fs::rename(&container, disk.moved()).and_then(|()| fs::write(container, "not a directory")))
@@ -80,12 +67,16 @@ const BLOBS: &[Disruption<Disk>] = &[
         let marker = disk.container(names).join(".slight-container");
         done(fs::remove_file(&marker).and_then(|()| symlink("/dev/null", marker)))
     }),
-    Disruption::new(".slight-tmp", "removed", |disk: &Disk, _| done(remove(disk.root().join(".slight-tmp"))))
-        .everywhere(),
-    Disruption::new("location", "removed", |disk: &Disk, _| done(remove(disk.root())))
+    Disruption::new(".slight-tmp", "removed", |disk: &Disk, _| {
+        done(remove_directory(&disk.root().join(".slight-tmp")))
+    })
+    .everywhere(),
+    Disruption::new("location", "removed", |disk: &Disk, _| done(remove_directory(&disk.root())))
         .loses_what_it_held()
         .everywhere(),
-    Disruption::new("path", "removed", |disk: &Disk, _| done(remove(disk.path()))).loses_what_it_held().everywhere(),
+    Disruption::new("path", "removed", |disk: &Disk, _| done(remove_directory(&disk.path())))
+        .loses_what_it_held()
+        .everywhere(),
 ];
 
 slight_conformance::disruptions!("../../docs/providers/file.md", stage; blob BLOBS);

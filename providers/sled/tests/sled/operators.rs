@@ -1,8 +1,8 @@
 //! What operators do to the directory of the database while it is in use.
 
-use std::{fs, io, path::PathBuf, sync::Arc};
+use std::{fs, path::PathBuf, sync::Arc};
 
-use slight_conformance::disruption::{Disruption, Doing, Stage, Starting};
+use slight_conformance::disruption::{Disruption, Stage, Starting, done, remove_directory};
 use slight_provider_sled::{KeyValueSettings, Settings, Sled};
 use tempfile::TempDir;
 
@@ -28,30 +28,17 @@ fn stage() -> Starting<Disk> {
     })
 }
 
-fn done(outcome: io::Result<()>) -> Doing<'static> {
-    Box::pin(async { outcome.map_err(|error| error.to_string()) })
-}
-
-/// Others may be writing to it.
-fn remove(directory: PathBuf) -> io::Result<()> {
-    loop {
-        match fs::remove_dir_all(&directory) {
-            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            removed => return removed,
-        }
-    }
-}
-
 /// One directory holds everything.
 const DIRECTORY: &[Disruption<Disk>] = &[
-    Disruption::new("directory of the database", "removed", |disk: &Disk, _| done(remove(disk.directory())))
+    Disruption::new("directory of the database", "removed", |disk: &Disk, _| done(remove_directory(&disk.directory())))
         .loses_what_it_held()
         .everywhere(),
     Disruption::new("directory of the database", "moved away and back", |disk: &Disk, _| {
         done(fs::rename(disk.directory(), disk.moved()))
     })
-    .until(|disk: &Disk, _| done(remove(disk.directory()).and_then(|()| fs::rename(disk.moved(), disk.directory()))))
+    .until(|disk: &Disk, _| {
+        done(remove_directory(&disk.directory()).and_then(|()| fs::rename(disk.moved(), disk.directory())))
+    })
     .everywhere(),
     Disruption::new("directory of the database", "moved away, a file in its place", |disk: &Disk, _| {
         done(fs::rename(disk.directory(), disk.moved()).and_then(|()| fs::write(disk.directory(), "a file")))
