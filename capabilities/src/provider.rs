@@ -117,6 +117,11 @@ pub trait Provider: Send + Sync + 'static {
     /// # Errors
     /// `Denied` for wrong credentials, `Unavailable`, `Timeout`.
     async fn ping(&self) -> Result<()>;
+
+    /// Ends what it has begun by itself, and waits for that: what it has leased and nobody took is given back. Called once,
+    /// after all streams were dropped and all calls have ended; the caller bounds its time. By default there is nothing to
+    /// end.
+    async fn close(&self) {}
 }
 
 /// A connected provider, or why there is none.
@@ -136,6 +141,10 @@ pub struct ProviderKind {
     pub schema: Schema,
     /// What it promises where the contracts leave a choice, if it says.
     pub guarantees: Option<Guarantees>,
+    /// The setting that names a file or directory which one section of one process at a time can have open.
+    pub exclusive: Option<&'static str>,
+    /// What it keeps is gone with the process.
+    pub forgets: bool,
     connect: Arc<dyn Fn(Value) -> Connected + Send + Sync>,
 }
 
@@ -165,13 +174,37 @@ impl ProviderKind {
             }
         };
         let schema = settings_schema::<Settings>();
-        Self { name, description, capabilities, schema, guarantees: None, connect: Arc::new(connect) }
+        Self {
+            name,
+            description,
+            capabilities,
+            schema,
+            guarantees: None,
+            exclusive: None,
+            forgets: false,
+            connect: Arc::new(connect),
+        }
     }
 
     /// The same, with what it promises where the contracts leave a choice.
     #[must_use]
     pub fn with_guarantees(mut self, guarantees: Guarantees) -> Self {
         self.guarantees = Some(guarantees);
+        self
+    }
+
+    /// The same, where `setting` names a file or directory that one section of one process at a time can have open. Two
+    /// sections that name the same one are refused before anything is connected.
+    #[must_use]
+    pub fn exclusive(mut self, setting: &'static str) -> Self {
+        self.exclusive = Some(setting);
+        self
+    }
+
+    /// The same, where all that it keeps is gone with the process, which is said at the start.
+    #[must_use]
+    pub fn forgets(mut self) -> Self {
+        self.forgets = true;
         self
     }
 

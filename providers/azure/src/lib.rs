@@ -102,4 +102,8 @@ impl Provider for Azure {
         let used = locations.into_iter().find(|location| location.is_prepared());
         used.unwrap_or(&self.buckets.location).is_there().await.map(drop)
     }
+
+    async fn close(&self) {
+        self.topics.close().await;
+    }
 }

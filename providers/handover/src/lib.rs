@@ -6,7 +6,7 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, LazyLock},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -21,9 +21,6 @@ use tokio::{
     time::sleep,
 };
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
-
-/// The subscriptions of this process that may still have something to give back.
-static OPEN: LazyLock<TaskTracker> = LazyLock::new(TaskTracker::new);
 
 /// How long a member waits after an error before it asks the server again.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -64,19 +61,28 @@ impl<D> Clone for Outlet<D> {
     }
 }
 
-/// Waits until all subscriptions of this process have ended and given back what nobody saw. For the end of the process,
-/// after their streams were dropped: whatever is still leased then stays so until its lease is over.
-pub async fn given_back() {
-    OPEN.close();
-    OPEN.wait().await;
+/// The subscriptions of a provider.
+#[derive(Debug, Clone, Default)]
+pub struct Subscriptions {
+    /// Those that may still have something to give back.
+    open: TaskTracker,
 }
 
-/// The two ends of a subscription that holds at most `capacity` deliveries, and one at least. The deliveries end with the
-/// last outlet.
-pub fn handover<D: Leased>(capacity: usize) -> (Outlet<D>, Deliveries) {
-    let (items, unseen) = mpsc::channel(1);
-    let room = Arc::new(Semaphore::new(capacity.clamp(1, Semaphore::MAX_PERMITS)));
-    (Outlet { items, room, open: OPEN.token() }, Box::pin(Incoming { unseen }))
+impl Subscriptions {
+    /// The two ends of a subscription that holds at most `capacity` deliveries, and one at least. The deliveries end with
+    /// the last outlet.
+    pub fn open<D: Leased>(&self, capacity: usize) -> (Outlet<D>, Deliveries) {
+        let (items, unseen) = mpsc::channel(1);
+        let room = Arc::new(Semaphore::new(capacity.clamp(1, Semaphore::MAX_PERMITS)));
+        (Outlet { items, room, open: self.open.token() }, Box::pin(Incoming { unseen, open: self.open.clone() }))
+    }
+
+    /// Waits until all have ended and given back what nobody saw: for `Provider::close`, after their streams were dropped.
+    /// Whatever is still leased afterwards stays so until its lease is over.
+    pub async fn given_back(&self) {
+        self.open.close();
+        self.open.wait().await;
+    }
 }
 
 impl<D: Leased> Outlet<D> {
@@ -144,6 +150,7 @@ async fn give_back<D: Leased>(items: impl Iterator<Item = Result<D>>) {
 /// The deliveries of a member, as the subscriber sees them.
 struct Incoming<D: Leased> {
     unseen: mpsc::Receiver<Result<D>>,
+    open: TaskTracker,
 }
 
 impl<D: Leased> Stream for Incoming<D> {
@@ -177,7 +184,7 @@ impl<D: Leased> Drop for Incoming<D> {
                 give_back(std::iter::once(item)).await;
             }
         };
-        OPEN.spawn_on(giving_back, &runtime);
+        self.open.spawn_on(giving_back, &runtime);
     }
 }
 

@@ -77,7 +77,7 @@ impl Server {
 #[tokio::test]
 async fn room_is_taken_by_deliveries_until_they_end() {
     let server = Server::default();
-    let (outlet, mut deliveries) = handover(2);
+    let (outlet, mut deliveries) = Subscriptions::default().open(2);
     let rooms = outlet.room(32).await.unwrap();
     assert_eq!(rooms.len(), 2);
     let leased = server.lease(rooms);
@@ -96,14 +96,15 @@ async fn room_is_taken_by_deliveries_until_they_end() {
 
 #[tokio::test]
 async fn no_capacity_is_room_for_one() {
-    let (outlet, _deliveries) = handover::<Numbered>(0);
+    let (outlet, _deliveries) = Subscriptions::default().open::<Numbered>(0);
     assert_eq!(outlet.room(32).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn what_nobody_has_seen_is_given_back_when_the_subscriber_goes() {
     let server = Server::default();
-    let (outlet, mut deliveries) = handover(5);
+    let subscriptions = Subscriptions::default();
+    let (outlet, mut deliveries) = subscriptions.open(5);
     let leased = server.lease(outlet.room(5).await.unwrap());
     let (handed_out, ()) = tokio::join!(outlet.hand_out(leased), async {
         assert_eq!(deliveries.next().await.unwrap().unwrap().count(), 1);
@@ -114,14 +115,14 @@ async fn what_nobody_has_seen_is_given_back_when_the_subscriber_goes() {
     assert!(matches!(outlet.unless_gone(std::future::pending::<()>()).await, Err(Gone)));
     assert!(matches!(outlet.report(Error::other("too late")).await, Err(Gone)));
     drop(outlet);
-    given_back().await;
+    subscriptions.given_back().await;
     assert_eq!(server.given_back(), [2, 3, 4, 5]);
 }
 
 #[tokio::test]
 async fn what_is_over_is_handed_to_nobody() {
     let server = Server::default();
-    let (outlet, mut deliveries) = handover(2);
+    let (outlet, mut deliveries) = Subscriptions::default().open(2);
     let mut leased = server.lease(outlet.room(2).await.unwrap());
     let second = leased.pop();
     outlet.hand_out(leased).await.unwrap();
@@ -135,7 +136,7 @@ async fn what_is_over_is_handed_to_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn an_error_reaches_the_subscriber_and_gives_the_server_time() {
-    let (outlet, mut deliveries) = handover::<Numbered>(1);
+    let (outlet, mut deliveries) = Subscriptions::default().open::<Numbered>(1);
     let begin = tokio::time::Instant::now();
     let (reported, error) = tokio::join!(outlet.report(Error::unavailable("not now")), deliveries.next());
     reported.unwrap();

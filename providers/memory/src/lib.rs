@@ -31,6 +31,7 @@ pub fn kind() -> ProviderKind {
         |_: Settings| async { Ok(Arc::new(Memory::new()) as Arc<dyn Provider>) },
     )
     .with_guarantees(guarantees::GUARANTEES)
+    .forgets()
 }
 
 /// The section `[providers.X]` with `type = "memory"`: there is nothing to set.

@@ -116,4 +116,8 @@ impl Provider for Nats {
         let account = self.link.api::<IgnoredAny>("INFO", &json!({}), Lost::SendAgain).await?;
         account.map(drop).map_err(|error| errors::refused("", error))
     }
+
+    async fn close(&self) {
+        self.topics.close().await;
+    }
 }

@@ -35,6 +35,7 @@ pub fn kind() -> ProviderKind {
         |settings: Settings| async { Ok(Arc::new(Redb::new(settings)?) as Arc<dyn Provider>) },
     )
     .with_guarantees(guarantees::GUARANTEES)
+    .exclusive("path")
 }
 
 /// One database file. Dropping the last of its clones and of what it gave out closes the file, after the writes

@@ -79,4 +79,8 @@ impl Provider for Redis {
     async fn ping(&self) -> Result<()> {
         self.link.ping().await
     }
+
+    async fn close(&self) {
+        self.topics.close().await;
+    }
 }

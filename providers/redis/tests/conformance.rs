@@ -9,7 +9,7 @@ use serde_json::json;
 use slight_capabilities::Result;
 use slight_conformance::{Connection, Harness, Killable, SECRET, Section};
 use slight_provider_redis::kind;
-use slight_services::{Kind, REDIS, RedisCluster, Server, VALKEY, shared_url};
+use slight_services::{Kind, Missing, REDIS, RedisCluster, Server, VALKEY, shared_url};
 
 struct On(&'static Kind);
 
@@ -29,25 +29,31 @@ impl Harness for On {
     }
 }
 
-/// One for both capabilities. Nothing drops it: its nodes end with the process.
-static CLUSTER: Mutex<Option<RedisCluster>> = Mutex::new(None);
+/// One for all. Nothing drops it: its nodes end with the process.
+fn cluster_url() -> std::result::Result<String, Missing> {
+    static CLUSTER: Mutex<Option<RedisCluster>> = Mutex::new(None);
+    let mut cluster = CLUSTER.lock().unwrap_or_else(PoisonError::into_inner);
+    match &mut *cluster {
+        Some(started) => Ok(started.url()),
+        none => Ok(none.insert(RedisCluster::start(3)?).url()),
+    }
+}
 
 struct OnCluster;
 
 #[async_trait]
 impl Harness for OnCluster {
     async fn connect(&self) -> Result<Connection> {
-        let url = {
-            let mut cluster = CLUSTER.lock().unwrap_or_else(PoisonError::into_inner);
-            if cluster.is_none() {
-                match RedisCluster::start(3) {
-                    Ok(started) => *cluster = Some(started),
-                    Err(missing) => return Ok(Connection::Missing(missing.to_string())),
-                }
-            }
-            cluster.as_ref().map(RedisCluster::url)
-        };
-        Ok(Connection::Ready(kind().connect(json!({ "url": url, "cluster": true })).await?))
+        match cluster_url() {
+            Err(missing) => Ok(Connection::Missing(missing.to_string())),
+            Ok(url) => Ok(Connection::Ready(kind().connect(json!({ "url": url, "cluster": true })).await?)),
+        }
+    }
+
+    fn section(&self) -> Option<Section> {
+        let settings = json!({ "url": cluster_url().ok()?, "cluster": true });
+        let nobody = json!({ "url": format!("redis://user:{SECRET}@127.0.0.1:1"), "cluster": true });
+        Some(Section::new(kind(), settings).with_nobody(nobody))
     }
 }
 
@@ -97,6 +103,7 @@ mod redis {
 mod valkey {
     use super::*;
 
+    slight_conformance::provider!(On(&VALKEY));
     slight_conformance::key_value!(On(&VALKEY));
     slight_conformance::two_processes!(On(&VALKEY));
     slight_conformance::messaging!(On(&VALKEY));
@@ -106,6 +113,7 @@ mod valkey {
 mod cluster {
     use super::*;
 
+    slight_conformance::provider!(OnCluster);
     slight_conformance::key_value!(OnCluster);
     slight_conformance::two_processes!(OnCluster);
     slight_conformance::messaging!(OnCluster);

@@ -30,6 +30,7 @@ pub fn kind() -> ProviderKind {
         |settings: Settings| async { Ok(Arc::new(Sled::new(settings)?) as Arc<dyn Provider>) },
     )
     .with_guarantees(guarantees::GUARANTEES)
+    .exclusive("path")
 }
 
 /// One database. Dropping the last of its clones and of the buckets that it gave out closes it.

@@ -51,8 +51,16 @@ impl App {
     pub fn load(path: &Path, limits: &Limits, cache: &CodeCache) -> Result<Self, LoadError> {
         let shown = path.display().to_string();
         let bytes = fs::read(path).map_err(|reason| LoadError::Unreadable { path: shown.clone(), reason })?;
-        check_kind(&bytes, &shown)?;
-        let ((engine, epochs), component) = compile(&bytes, &shown, limits, cache)?;
+        Self::compile(&shown, &bytes, limits, cache)
+    }
+
+    /// Compiles a component that messages and the log call `name`.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load).
+    pub fn compile(name: &str, bytes: &[u8], limits: &Limits, cache: &CodeCache) -> Result<Self, LoadError> {
+        check_kind(bytes, name)?;
+        let ((engine, epochs), component) = compile(bytes, name, limits, cache)?;
         let ty = component.component_type();
         let imports = ty.imports(&engine).map(|(name, item)| import(&engine, name, &item.ty)).collect();
         let exports: Vec<String> = ty.exports(&engine).map(|(name, _)| name.to_owned()).collect();
@@ -60,7 +68,7 @@ impl App {
         exported.sort_unstable();
         exported.dedup();
         let triggers = default_triggers(&exported);
-        Ok(Self { engine, epochs, component, path: shown, imports, exports, exported, triggers })
+        Ok(Self { engine, epochs, component, path: name.to_owned(), imports, exports, exported, triggers })
     }
 
     /// Runs it on these triggers alone, in place of the default: its handlers, or its command if it has none. Whether it
@@ -97,7 +105,7 @@ impl App {
         self.triggers.contains(&trigger)
     }
 
-    /// The path that it was loaded from.
+    /// The path that it was loaded from, or the name that it was given.
     pub fn path(&self) -> &str {
         &self.path
     }

@@ -120,6 +120,11 @@ impl Host {
         Ok(Self { instances, command: app.has(Trigger::Command), http, messages })
     }
 
+    /// Looks at what it does, for as long as it runs and after.
+    pub fn watch(&self) -> Watch {
+        Watch(self.instances.clone())
+    }
+
     /// Where HTTP is served.
     pub fn address(&self) -> Option<SocketAddr> {
         self.http.as_ref().and_then(|http| http.listener.address())
@@ -167,6 +172,28 @@ impl Host {
         shared.consoles.flush(FLUSH).await;
         repeats::say_rest();
         ended
+    }
+}
+
+/// Tells how busy an app is.
+#[derive(Clone)]
+pub struct Watch(Arc<Instances>);
+
+impl Watch {
+    /// How many requests and messages are being handled.
+    pub fn running(&self) -> usize {
+        self.0.running()
+    }
+
+    /// How many requests wait for an instance.
+    pub fn waiting(&self) -> usize {
+        self.0.waiting()
+    }
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").field("running", &self.running()).field("waiting", &self.waiting()).finish()
     }
 }
 

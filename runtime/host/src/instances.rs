@@ -113,6 +113,17 @@ impl Instances {
         self.requests.available_permits() + 1 == all && messages == all
     }
 
+    /// How many invocations run, requests and messages.
+    pub fn running(&self) -> usize {
+        let taken = |places: &Semaphore| self.shared.limits.concurrency.saturating_sub(places.available_permits());
+        taken(&self.requests) + taken(&self.messages)
+    }
+
+    /// How many requests wait for a place.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// Waits until no instance serves a request, nor goes on after its response.
     pub async fn idle(&self) {
         let all = u32::try_from(self.shared.limits.concurrency).unwrap_or(u32::MAX);

@@ -40,7 +40,7 @@ mod wasi;
 
 pub use app::{App, Import};
 pub use code_cache::CodeCache;
-pub use host::{Host, HostError, HttpSettings, Settings, Stop};
+pub use host::{Host, HostError, HttpSettings, Settings, Stop, Watch};
 pub use interfaces::{SERVED, ServedPackage, Service};
 pub use limits::Limits;
 pub use load_error::{CoreModule, LoadError};

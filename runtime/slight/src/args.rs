@@ -69,6 +69,13 @@ pub struct App {
     pub args: Vec<String>,
 }
 
+impl App {
+    /// What is chosen to run on, if anything is.
+    pub fn triggers(&self) -> Vec<Trigger> {
+        self.trigger.iter().map(|trigger| (*trigger).into()).collect()
+    }
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum TriggerName {
     /// Its command, once (wasi:cli/run).

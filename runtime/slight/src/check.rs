@@ -1,54 +1,55 @@
 use std::{collections::BTreeMap, io::ErrorKind, process::ExitCode, sync::Arc};
 
 use anyhow::Result;
-use slight_capabilities::{Capability, Provider, ProviderKind, Readiness};
+use slight_capabilities::{Capability, Provider, Readiness};
 use slight_config::Config;
 use slight_runtime::{App, CodeCache, HostError, Trigger};
 
 use crate::{
+    Kinds,
     args::{self, LogFormat},
-    builtin, databases, imports,
+    databases, imports,
     memory::Memory,
     output::{complain, print, warn},
-    providers,
-    run::{check_subscriptions, uncalled},
-    settings,
+    providers, settings, subscriptions,
     table::table,
 };
 
 /// `slight check`: prints tables, and what would keep the app from starting.
-pub async fn check(args: args::App, format: LogFormat) -> Result<ExitCode> {
-    let kinds = builtin::kinds();
+pub async fn check(kinds: Kinds, args: args::App, format: LogFormat) -> Result<ExitCode> {
     let config = settings::load(&args, &kinds)?;
     let mut app = App::load(&args.component, &settings::limits(&config), &CodeCache::User)?;
-    settings::choose_triggers(&mut app, &config, &args);
+    settings::choose_triggers(&mut app, &config, &args.triggers());
 
     // Without a file all leads to memory, which is worth a row only where it is used.
     let capabilities = Capability::ALL.into_iter();
     let capabilities = capabilities.filter(|capability| args.config.is_some() || imports::uses(&app, *capability));
     let capabilities: Vec<Capability> = capabilities.collect();
 
-    let mut report = Report::default();
+    let mut report = Report { kinds, text: String::new(), problems: Vec::new() };
     let imports = imports::rows(&app, &config, &capabilities);
     report.text.push_str(&table(["import", "route", "provider", "with"], &imports));
     report.triggers(&app, &config);
-    report.providers(capabilities, &config, &kinds).await;
+    report.providers(capabilities, &config).await;
     let memory = Memory::of(config.limits.total_memory).described;
     report.text.push_str(&table(["limit", "is"], &[["total-memory".to_owned(), memory]]));
     print(&report.text)?;
-    for problem in [app.check().err().map(anyhow::Error::from), check_subscriptions(&app, &config).err()] {
+    for problem in [app.check().err().map(anyhow::Error::from), subscriptions::check(&app, &config).err()] {
         report.problems.extend(problem);
     }
     if app.has(Trigger::Http) {
         report.address(&config.http, format);
     }
     report.problems.iter().for_each(|problem| complain(format, problem));
-    imports::denials(&app, &config).iter().chain(&uncalled(&app)).for_each(|denial| warn(format, denial));
+    imports::denials(&app, &config)
+        .iter()
+        .chain(&subscriptions::uncalled(&app))
+        .for_each(|denial| warn(format, denial));
     Ok(if report.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-#[derive(Default)]
 struct Report {
+    kinds: Kinds,
     text: String,
     problems: Vec<anyhow::Error>,
 }
@@ -71,12 +72,12 @@ impl Report {
         self.text.push_str(&table(["trigger", "on", "group"], &rows));
     }
 
-    async fn providers(&mut self, capabilities: Vec<Capability>, config: &Config, kinds: &[ProviderKind]) {
+    async fn providers(&mut self, capabilities: Vec<Capability>, config: &Config) {
         let (mut rows, mut connected) = (Vec::new(), BTreeMap::<&str, Connected>::new());
         for capability in capabilities {
             for section in providers::sections(config, capability) {
                 if !connected.contains_key(section) {
-                    let provider = providers::connect(config, kinds, section).await;
+                    let provider = providers::connect(config, &self.kinds, section).await;
                     connected.insert(section, provider.map_err(|error| self.failed(config, section, error)));
                 }
                 let state = match connected.get(section) {
@@ -110,7 +111,8 @@ impl Report {
     /// Notes an error, and gives the state of the section. A database of this machine has nobody to answer: it is open in
     /// another process, or cannot be opened at all.
     fn failed(&mut self, config: &Config, section: &str, error: anyhow::Error) -> String {
-        let database = config.providers.get(section).and_then(databases::database).is_some();
+        let database =
+            config.providers.get(section).and_then(|declared| databases::database(declared, &self.kinds)).is_some();
         let state = match (providers::is_outage(&error), database) {
             (false, _) => "not ready".to_owned(),
             (true, false) => "does not answer".to_owned(),

@@ -9,20 +9,19 @@ use anyhow::{Result, bail};
 use slight_capabilities::Capability;
 use slight_config::{Config, ProviderSection};
 
-use crate::providers;
-
-/// The kinds that lock the database at their `path`.
-const LOCKING: [&str; 2] = ["redb", "sled"];
+use crate::{Kinds, providers};
 
 /// Finds routed sections that would keep each other from their database, which shows only once both have it open.
 ///
 /// # Errors
 /// The first two, with what to do.
-pub fn check_apart(config: &Config) -> Result<()> {
+pub fn check_apart(config: &Config, kinds: &Kinds) -> Result<()> {
     let mut seen = BTreeMap::new();
     for capability in Capability::ALL {
         for section in providers::sections(config, capability) {
-            let Some(path) = config.providers.get(section).and_then(database) else { continue };
+            let Some(path) = config.providers.get(section).and_then(|declared| database(declared, kinds)) else {
+                continue;
+            };
             match seen.insert(path.clone(), section) {
                 Some(other) if other != section => bail!(
                     "[providers.{other}] and [providers.{section}] have one database, {}, which one section at a time can \
@@ -37,9 +36,9 @@ pub fn check_apart(config: &Config) -> Result<()> {
 }
 
 /// Where the database of a section is, if it locks one.
-pub fn database(section: &ProviderSection) -> Option<PathBuf> {
-    let path = section.settings.get("path").and_then(|path| path.as_str());
-    path.filter(|_| LOCKING.contains(&section.kind.as_str())).map(|path| place(Path::new(path)))
+pub fn database(section: &ProviderSection, kinds: &Kinds) -> Option<PathBuf> {
+    let setting = kinds.find(&section.kind)?.exclusive?;
+    section.settings.get(setting)?.as_str().map(|path| place(Path::new(path)))
 }
 
 /// One path for all that lead to the same place, as far as that exists.
@@ -48,6 +47,7 @@ fn place(path: &Path) -> PathBuf {
 }
 
 #[cfg(test)]
+#[cfg(all(feature = "file", feature = "redb", feature = "sled"))]
 mod tests {
     use super::*;
     use crate::builtin;
@@ -55,8 +55,8 @@ mod tests {
     fn refusal(toml: &str) -> Option<String> {
         let env = |name: &str| std::env::var(name);
         let source = slight_config::Source { name: "slight.toml", text: toml, dir: Path::new("/data"), env: &env };
-        let config = Config::parse(&source, &builtin::kinds()).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-        check_apart(&config).err().map(|error| error.to_string())
+        let config = Config::parse(&source, &builtin()).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        check_apart(&config, &builtin()).err().map(|error| error.to_string())
     }
 
     fn sections(kind: &str, paths: [&str; 2]) -> String {
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn two_sections_cannot_have_one_database() {
-        for kind in LOCKING {
+        for kind in ["redb", "sled"] {
             let toml = sections(kind, ["none/x", "./none/./x"]) + "[key-value]\na = 'a'\nb = 'b'";
             assert_eq!(
                 refusal(&toml),

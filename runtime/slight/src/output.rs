@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Write};
 
 use anyhow::{Context, Result};
 
-use crate::{args::LogFormat, logs};
+use crate::{args::LogFormat, error::chain, logs};
 
 /// Writes to standard output.
 ///
@@ -47,19 +47,6 @@ pub fn warn(format: LogFormat, warning: &str) {
     }
 }
 
-/// An error with its causes, but for those that it has told already: libraries repeat what they wrap.
-fn chain(error: &anyhow::Error) -> String {
-    let mut told = String::new();
-    for cause in error.chain() {
-        let said = cause.to_string();
-        if !told.contains(&said) {
-            let colon = if told.is_empty() { "" } else { ": " };
-            told = format!("{told}{colon}{said}");
-        }
-    }
-    told
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,13 +56,5 @@ mod tests {
         // There is no room for anything in it.
         let error = write(&mut &mut [][..], "text").unwrap_err();
         assert_eq!(chain(&error), "cannot write to the standard output: failed to write whole buffer");
-    }
-
-    #[test]
-    fn a_cause_that_was_told_is_not_told_again() {
-        let refused = || anyhow::Error::from(io::Error::other("connection refused"));
-        let error = refused().context("cannot connect: connection refused").context("not ready");
-        assert_eq!(chain(&error), "not ready: cannot connect: connection refused");
-        assert_eq!(chain(&refused().context("not ready")), "not ready: connection refused");
     }
 }

@@ -203,6 +203,11 @@ impl Providers {
         Ok(())
     }
 
+    /// The sections and what they are connected to.
+    pub fn into_connected(self) -> BTreeMap<String, Arc<dyn Provider>> {
+        self.connected
+    }
+
     fn backends<T: ?Sized>(
         &self,
         routes: &Routes<String>,

@@ -1,35 +1,43 @@
 //! From the configuration to what the runtime takes.
 
-use std::{net::TcpListener, path::Path};
+use std::net::TcpListener;
 
 use anyhow::{Result, anyhow};
-use slight_capabilities::{ProviderKind, Secret};
+use slight_capabilities::Secret;
 use slight_config::Config;
 use slight_runtime::{
     App, Environment, HttpSettings, Limits, Listen, MountedDirectory, OutboundPolicy, Reuse, Subscription, Trigger,
 };
 
-use crate::{args, databases, memory::Memory, subscribe::subscription};
+use crate::{Kinds, args, databases, memory::Memory, subscribe::subscription};
 
 /// Reads the configuration, or takes the one that holds without a file; what the command line says holds in place of it.
-pub fn load(args: &args::App, kinds: &[ProviderKind]) -> Result<Config> {
+pub fn load(args: &args::App, kinds: &Kinds) -> Result<Config> {
     let mut config = match &args.config {
         Some(path) => Config::load(path, kinds).map_err(|mistakes| anyhow!("{mistakes}"))?,
         None => Config::without_file(),
     };
     config.http.listen = args.listen.unwrap_or(config.http.listen);
-    databases::check_apart(&config)?;
+    check(&config, kinds)?;
     if !args.subscribe.is_empty() {
         config.subscriptions.push(subscription(&args.subscribe)?);
     }
     Ok(config)
 }
 
-/// Chooses what the component runs on; what the command line says holds in place of the file.
-pub fn choose_triggers(app: &mut App, config: &Config, args: &args::App) {
-    let named: Vec<Trigger> = match args.trigger.is_empty() {
+/// Finds what no part of the configuration says by itself.
+///
+/// # Errors
+/// What is wrong, with what to do.
+pub fn check(config: &Config, kinds: &Kinds) -> Result<()> {
+    databases::check_apart(config, kinds)
+}
+
+/// Chooses what the component runs on; `chosen` holds in place of the file.
+pub fn choose_triggers(app: &mut App, config: &Config, chosen: &[Trigger]) {
+    let named: Vec<Trigger> = match chosen.is_empty() {
         true => config.component.triggers.iter().map(|trigger| trigger_of(*trigger)).collect(),
-        false => args.trigger.iter().map(|trigger| (*trigger).into()).collect(),
+        false => chosen.to_vec(),
     };
     if !named.is_empty() {
         app.choose(&named);
@@ -72,11 +80,11 @@ fn size(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-/// What the guest finds around it. The command line's variables win over the file's.
-pub fn environment(config: &Config, args: &args::App) -> Environment {
+/// What the guest finds around it. Variables of `env` win over the file's; `args` follow the name of the program.
+pub fn environment(config: &Config, env: Vec<(String, String)>, program: String, args: Vec<String>) -> Environment {
     let component = &config.component;
-    let mut env = component.env.clone();
-    env.extend(args.env.iter().map(|(name, value)| (name.clone(), Secret::new(value))));
+    let given = env.into_iter().map(|(name, value)| (name, Secret::new(value)));
+    let env = component.env.clone().into_iter().chain(given).collect();
     let outbound = component.http_outbound.clone();
     let files = component.files.iter().map(|directory| MountedDirectory {
         guest: directory.guest.clone(),
@@ -84,7 +92,7 @@ pub fn environment(config: &Config, args: &args::App) -> Environment {
         read_only: directory.read_only,
     });
     Environment {
-        args: command_line(&args.component, &args.args),
+        args: std::iter::once(program).chain(args).collect(),
         env,
         files: files.collect(),
         http_outbound: OutboundPolicy::new(move |scheme, host, port| outbound.allows(scheme, host, port)),
@@ -121,10 +129,4 @@ pub fn http(config: &Config, inherited: Option<TcpListener>) -> HttpSettings {
         idle_timeout: http.idle_timeout,
         shutdown_delay: http.shutdown_delay,
     }
-}
-
-/// The arguments as a program expects them: its own name first.
-fn command_line(component: &Path, args: &[String]) -> Vec<String> {
-    let name = component.file_name().unwrap_or(component.as_os_str());
-    std::iter::once(name.to_string_lossy().into_owned()).chain(args.iter().cloned()).collect()
 }

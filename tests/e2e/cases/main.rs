@@ -15,6 +15,7 @@ mod code_cache;
 mod command_line;
 mod commands;
 mod component_settings;
+mod embedding;
 mod examples;
 mod first_programs;
 mod guest_failures;

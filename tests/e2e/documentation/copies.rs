@@ -13,9 +13,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
+/// The components among them.
 fn examples() -> impl Iterator<Item = PathBuf> {
     let folders = fs::read_dir(root().join("examples")).unwrap().map(|entry| entry.unwrap().path());
-    folders.filter(|folder| folder.join("Cargo.toml").is_file())
+    folders.filter(|folder| folder.join("wit").is_dir())
 }
 
 #[test]

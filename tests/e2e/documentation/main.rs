@@ -1,7 +1,5 @@
 //! `docs/providers/README.md` is what the providers say of themselves, and every provider has a page.
 
-#[path = "../../../runtime/slight/src/builtin.rs"]
-mod builtin;
 mod copies;
 mod tables;
 
@@ -10,7 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use slight_capabilities::{Capability, Guarantees, ProviderKind};
+use slight::{
+    builtin,
+    capabilities::{Capability, Guarantees, ProviderKind},
+};
 
 use crate::tables::{Table, blob, key_value, messaging};
 
@@ -83,7 +84,7 @@ fn page(kind: &ProviderKind) -> PathBuf {
 
 #[test]
 fn the_table_of_the_providers_is_what_their_code_says() {
-    let (path, expected) = (pages().join("README.md"), expected(&builtin::kinds()));
+    let (path, expected) = (pages().join("README.md"), expected(&builtin()));
     if env::var_os("SLIGHT_WRITE_DOCS").is_some() {
         fs::write(&path, &expected).unwrap();
     }
@@ -98,7 +99,7 @@ fn the_table_of_the_providers_is_what_their_code_says() {
 
 #[test]
 fn every_provider_says_what_it_guarantees() {
-    for kind in builtin::kinds() {
+    for kind in builtin().iter() {
         let name = kind.name;
         let said =
             kind.guarantees.unwrap_or_else(|| panic!("{name} says nothing; use `with_guarantees` in its kind()"));
@@ -109,7 +110,7 @@ fn every_provider_says_what_it_guarantees() {
 
 #[test]
 fn every_provider_with_settings_has_a_page() {
-    for kind in builtin::kinds().iter().filter(|kind| kind.name != "memory") {
+    for kind in builtin().iter().filter(|kind| kind.name != "memory") {
         let page = page(kind);
         let shown = page.strip_prefix(slight_e2e::root()).unwrap_or(Path::new("a page"));
         assert!(page.is_file(), "there is no {}", shown.display());

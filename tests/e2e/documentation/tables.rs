@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use slight_capabilities::{Guarantees, ProviderKind, RoundTrips};
+use slight::capabilities::{Guarantees, ProviderKind, RoundTrips};
 
 /// A table in Markdown.
 pub struct Table(String);
@@ -48,7 +48,7 @@ fn costs(columns: Vec<(String, Vec<(&'static str, RoundTrips)>)>) -> Table {
 /// The calls by what the table calls them. A new one that is forgotten here does not compile.
 macro_rules! calls {
     ($costs:expr => $type:ident { $($field:ident: $call:literal),* $(,)? }) => {{
-        let slight_capabilities::$type { $($field),* } = $costs;
+        let slight::capabilities::$type { $($field),* } = $costs;
         vec![$(($call, $field)),*]
     }};
 }

@@ -16,7 +16,7 @@ use futures_util::future::{join_all, try_join_all};
 use slight_capabilities::{
     Deliveries, Error, Inbox, Message, Messaging, QualifiedName, Readiness, ReplyTo, Result, Subscription,
 };
-use slight_handover::handover;
+use slight_handover::Subscriptions;
 use tokio::sync::Notify;
 
 use self::{
@@ -40,13 +40,15 @@ pub(crate) struct Topics {
     groups: Arc<Groups>,
     /// Tells inboxes that a request went out.
     sent: Arc<Notify>,
+    subscriptions: Subscriptions,
 }
 
 impl Topics {
     pub(crate) fn new(link: Arc<Link>, settings: &MessagingSettings) -> Self {
         let location = Location::new(link.clone(), &settings.location, settings.create);
         let post = Arc::new(Post { link, location });
-        Self { groups: Arc::new(Groups::new(post.clone(), settings.group_cache)), post, sent: Arc::default() }
+        let groups = Arc::new(Groups::new(post.clone(), settings.group_cache));
+        Self { groups, post, sent: Arc::default(), subscriptions: Subscriptions::default() }
     }
 
     pub(crate) fn location(&self) -> &Location {
@@ -85,6 +87,11 @@ impl Topics {
             ))),
         }
     }
+
+    /// Waits until what nobody saw is given back.
+    pub(crate) async fn close(&self) {
+        self.subscriptions.given_back().await;
+    }
 }
 
 #[async_trait]
@@ -104,7 +111,7 @@ impl Messaging for Topics {
     async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
         let Subscription { topics, group, capacity, visibility } = &subscription;
         let sources = try_join_all(topics.iter().map(|topic| self.made(topic, group))).await?;
-        let (outlet, deliveries) = handover(*capacity);
+        let (outlet, deliveries) = self.subscriptions.open(*capacity);
         tokio::spawn(Member::new(self.post.clone(), self.groups.clone(), sources, *visibility, outlet).run());
         Ok(deliveries)
     }

@@ -17,7 +17,7 @@ use futures_util::future::try_join_all;
 use slight_capabilities::{
     Deliveries, Error, ErrorKind, Inbox, Message, Messaging, QualifiedName, Readiness, ReplyTo, Result, Subscription,
 };
-use slight_handover::handover;
+use slight_handover::Subscriptions;
 
 use self::{group::Group, groups::Groups, member::Member, uncounted::Uncounted};
 use crate::{
@@ -41,6 +41,7 @@ pub(crate) struct Topics {
     name: String,
     groups: Arc<Groups>,
     uncounted: Arc<Uncounted>,
+    subscriptions: Subscriptions,
 }
 
 impl Topics {
@@ -54,7 +55,7 @@ impl Topics {
         };
         let location = Arc::new(Location::new(link, "messaging", config, create));
         let groups = Arc::new(Groups::new(&location, &uncounted));
-        Self { location, name, groups, uncounted }
+        Self { location, name, groups, uncounted, subscriptions: Subscriptions::default() }
     }
 
     pub(crate) async fn prepare(&self) -> Result<()> {
@@ -89,6 +90,11 @@ impl Topics {
             }
         }
     }
+
+    /// Waits until what nobody saw is given back.
+    pub(crate) async fn close(&self) {
+        self.subscriptions.given_back().await;
+    }
 }
 
 #[async_trait]
@@ -109,7 +115,7 @@ impl Messaging for Topics {
         let Subscription { topics, group, capacity, visibility } = &subscription;
         let groups = try_join_all(topics.iter().map(|topic| self.made(topic, group))).await?;
         let crowded = groups.len() > *capacity;
-        let (outlet, deliveries) = handover(*capacity);
+        let (outlet, deliveries) = self.subscriptions.open(*capacity);
         for group in groups {
             let (stream, outlet) = (self.location.stream.clone(), outlet.clone());
             let (groups, uncounted) = (self.groups.clone(), self.uncounted.clone());

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use slight_capabilities::{Deliveries, Inbox, Message, Messaging, QualifiedName, ReplyTo, Result, Subscription};
-use slight_handover::handover;
+use slight_handover::Subscriptions;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::envelope::MAX_MESSAGE_BYTES;
@@ -37,12 +37,18 @@ pub(crate) struct Topics {
     server: Arc<Server>,
     location: String,
     max_length: String,
+    subscriptions: Subscriptions,
 }
 
 impl Topics {
     pub(crate) fn new(link: Link, settings: MessagingSettings) -> Self {
         let max_length = settings.max_length.map_or_else(String::new, |length| length.to_string());
-        Self { server: Arc::new(Server::new(link)), location: settings.location, max_length }
+        Self {
+            server: Arc::new(Server::new(link)),
+            location: settings.location,
+            max_length,
+            subscriptions: Subscriptions::default(),
+        }
     }
 
     async fn made(&self, topic: &QualifiedName, group: &str) -> Result<Arc<GroupKeys>> {
@@ -54,6 +60,11 @@ impl Topics {
     async fn run(&self, script: &Script, keys: &GroupKeys, arguments: &[&str]) -> Result<()> {
         let arguments: Vec<_> = arguments.iter().map(|argument| argument.as_bytes()).collect();
         self.server.run(script, &keys.topic, &keys.all(), &arguments, Lost::SendAgain).await
+    }
+
+    /// Waits until what nobody saw is given back.
+    pub(crate) async fn close(&self) {
+        self.subscriptions.given_back().await;
     }
 }
 
@@ -71,7 +82,7 @@ impl Messaging for Topics {
     async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
         let Subscription { topics, group, capacity, visibility } = &subscription;
         let sources = try_join_all(topics.iter().map(|topic| self.made(topic, group))).await?;
-        let (outlet, deliveries) = handover(*capacity);
+        let (outlet, deliveries) = self.subscriptions.open(*capacity);
         // On a cluster each topic has a member of its own: a node that is down holds up nobody else.
         let each = if self.server.link.is_cluster() { 1 } else { sources.len().max(1) };
         let ended = CancellationToken::new();

@@ -1,5 +1,7 @@
 //! What operators and other programs do to what is kept in Redis.
 
+use std::time::Duration;
+
 use parking_lot::Mutex;
 use serde_json::json;
 use slight_conformance::disruption::{Disruption, Doing, Names, Stage, Starting};
@@ -36,7 +38,6 @@ fn run<'a>(backend: &'a Backend, names: &'a Names, commands: &'static [&'static 
                 match (word.strip_prefix("T:"), word.strip_prefix("B:")) {
                     (Some(rest), _) => command.arg(format!("{topic}{rest}")),
                     (_, Some(rest)) => command.arg(format!("{bucket}{rest}")),
-                    _ if word == "PORT" => command.arg(backend.other.port()),
                     _ if word == "BYTES" => command.arg(b"\xff\xfe"),
                     _ => command.arg(word),
                 };
@@ -48,24 +49,44 @@ fn run<'a>(backend: &'a Backend, names: &'a Names, commands: &'static [&'static 
     })
 }
 
-/// Makes the server a copy of one that is empty, and then its own again.
-fn fail_over<'a>(backend: &'a Backend, names: &'a Names) -> Doing<'a> {
-    Box::pin(async move {
-        run(backend, names, &["REPLICAOF 127.0.0.1 PORT"]).await?;
-        let client = redis::Client::open(backend.server.lock().url()).map_err(|error| error.to_string())?;
-        let mut redis = client.get_multiplexed_async_connection().await.map_err(|error| error.to_string())?;
-        let copied = async {
-            loop {
-                let info: String = redis::cmd("INFO").arg("replication").query_async(&mut redis).await?;
-                if info.contains("master_link_status:up") {
-                    return Ok::<_, redis::RedisError>(());
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            }
+/// Makes a server a copy of another, and then its own again.
+async fn copy(from: u16, to: &str) -> redis::RedisResult<()> {
+    let mut redis = redis::Client::open(to)?.get_multiplexed_async_connection().await?;
+    redis::cmd("REPLICAOF").arg("127.0.0.1").arg(from).query_async::<()>(&mut redis).await?;
+    loop {
+        let info: String = redis::cmd("INFO").arg("replication").query_async(&mut redis).await?;
+        if info.contains("master_link_status:up") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    redis::cmd("REPLICAOF").arg("NO").arg("ONE").query_async(&mut redis).await
+}
+
+async fn copied(from: u16, to: &str) -> Result<(), String> {
+    let copied = tokio::time::timeout(slight_services::DEADLINE, copy(from, to)).await;
+    copied.map_err(|_| "it did not become a copy in time")?.map_err(|error| error.to_string())
+}
+
+/// What the other server has takes the place of all that this one has: nothing.
+fn fail_over<'a>(backend: &'a Backend, _: &'a Names) -> Doing<'a> {
+    Box::pin(async {
+        let url = backend.server.lock().url();
+        copied(backend.other.port(), &url).await
+    })
+}
+
+/// The other server is what this one was a moment ago, as is a backup, or a replica that has stopped to follow.
+fn go_back<'a>(backend: &'a Backend, _: &'a Names) -> Doing<'a> {
+    Box::pin(async {
+        let (port, url) = {
+            let server = backend.server.lock();
+            (server.port(), server.url())
         };
-        let copied = tokio::time::timeout(slight_services::DEADLINE, copied).await;
-        copied.map_err(|_| "it did not become a copy in time")?.map_err(|error| error.to_string())?;
-        run(backend, names, &["REPLICAOF NO ONE"]).await
+        copied(port, &backend.other.url()).await?;
+        // Meanwhile others write, if there are any.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        copied(backend.other.port(), &url).await
     })
 }
 
@@ -85,6 +106,7 @@ macro_rules! rows {
                 $(.$with())* $(.until(|backend, names| run(backend, names, $undo)))?,)*
             Disruption::new("server", "killed and started empty", kill).loses_what_it_held().everywhere(),
             Disruption::new("server", "failed over to an empty replica", fail_over).loses_what_it_held().everywhere(),
+            Disruption::new("server", "restored from a backup", go_back).loses_what_it_held().everywhere(),
         ]
     };
 }
