@@ -18,9 +18,6 @@ use crate::shards::{Shards, put};
 /// From this many buckets on, those that were opened and are empty are looked for and forgotten.
 const SWEEP_FROM: usize = 1024;
 
-/// Numbers every state that any entry ever had: a version is not used again, not even after a delete.
-static VERSIONS: AtomicU64 = AtomicU64::new(0);
-
 /// All buckets, made as they are opened.
 #[derive(Default)]
 pub(crate) struct Buckets {
@@ -30,6 +27,7 @@ pub(crate) struct Buckets {
 #[derive(Default)]
 struct Opened {
     buckets: HashMap<QualifiedName, Arc<MemoryBucket>>,
+    versions: Arc<Versions>,
     /// How many buckets there may be before the next sweep: twice what the last one left.
     sweep_at: usize,
 }
@@ -41,7 +39,9 @@ impl Opened {
             self.buckets.retain(|_, bucket| Arc::strong_count(bucket) > 1 || !bucket.entries.is_empty());
             self.sweep_at = self.buckets.len().saturating_mul(2);
         }
-        let new = || Arc::new(MemoryBucket { name: name.clone(), entries: Shards::default() });
+        let versions = &self.versions;
+        let new =
+            || Arc::new(MemoryBucket { name: name.clone(), entries: Shards::default(), versions: versions.clone() });
         self.buckets.entry(name.clone()).or_insert_with(new).clone()
     }
 }
@@ -58,14 +58,22 @@ impl KeyValue for Buckets {
     }
 }
 
+/// Numbers every state that any entry of a provider ever had: a version is not used again, not even after a delete.
+#[derive(Default)]
+struct Versions(AtomicU64);
+
 struct MemoryBucket {
     name: QualifiedName,
     entries: Shards<Entry>,
+    versions: Arc<Versions>,
 }
 
-fn entry(value: Bytes) -> Entry {
-    let number = VERSIONS.fetch_add(1, Ordering::Relaxed);
-    Entry { value, version: Version(Bytes::copy_from_slice(&number.to_be_bytes())) }
+impl MemoryBucket {
+    fn entry(&self, value: Bytes) -> Entry {
+        let Versions(next) = &*self.versions;
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        Entry { value, version: Version(Bytes::copy_from_slice(&number.to_be_bytes())) }
+    }
 }
 
 #[async_trait]
@@ -79,7 +87,7 @@ impl Bucket for MemoryBucket {
     }
 
     async fn set(&self, key: &str, value: Bytes) -> Result<()> {
-        self.entries.insert(key, entry(value));
+        self.entries.insert(key, self.entry(value));
         Ok(())
     }
 
@@ -101,7 +109,7 @@ impl Bucket for MemoryBucket {
         if entries.get(key).map(|entry| &entry.version) != expected {
             return Err(Error::conflict(format!("the entry {key:?} is not the one that was expected")));
         }
-        put(&mut entries, key, entry(value));
+        put(&mut entries, key, self.entry(value));
         Ok(())
     }
 
@@ -109,7 +117,7 @@ impl Bucket for MemoryBucket {
         let mut entries = self.entries.lock(key);
         let current = entries.get(key).map(|entry| entry.value.as_ref());
         let sum = add_to_counter(key, current, delta)?;
-        put(&mut entries, key, entry(Bytes::from(sum.to_string())));
+        put(&mut entries, key, self.entry(Bytes::from(sum.to_string())));
         Ok(sum)
     }
 }

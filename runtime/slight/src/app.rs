@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use futures_util::future::join_all;
 use slight_capabilities::Provider;
 use slight_config::Config;
@@ -40,10 +40,10 @@ pub struct App {
 
 /// Where a component comes from.
 #[derive(Clone)]
-pub struct Component(From);
+pub struct Component(Content);
 
 #[derive(Clone)]
-enum From {
+enum Content {
     File(PathBuf),
     Bytes(String, Vec<u8>),
 }
@@ -51,26 +51,26 @@ enum From {
 impl Component {
     /// A `.wasm` file, read when the app starts.
     pub fn from_file(path: impl Into<PathBuf>) -> Self {
-        Self(From::File(path.into()))
+        Self(Content::File(path.into()))
     }
 
     /// The bytes of a component, which the log and errors call `name`.
     pub fn from_bytes(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
-        Self(From::Bytes(name.into(), bytes.into()))
+        Self(Content::Bytes(name.into(), bytes.into()))
     }
 
     pub(crate) fn compile(&self, limits: &Limits, cache: &CodeCache) -> std::result::Result<Compiled, LoadError> {
         match &self.0 {
-            From::File(path) => Compiled::load(path, limits, cache),
-            From::Bytes(name, bytes) => Compiled::compile(name, bytes, limits, cache),
+            Content::File(path) => Compiled::load(path, limits, cache),
+            Content::Bytes(name, bytes) => Compiled::compile(name, bytes, limits, cache),
         }
     }
 
     /// What it calls itself as a program.
     fn program(&self) -> String {
         match &self.0 {
-            From::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
-            From::Bytes(name, _) => name.clone(),
+            Content::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+            Content::Bytes(name, _) => name.clone(),
         }
     }
 }
@@ -120,7 +120,7 @@ impl App {
     }
 
     /// Compiles the component, connects what the configuration routes to, makes what it declares, opens the socket, and
-    /// begins to serve. Needs a multi-threaded runtime of tokio with all its drivers.
+    /// begins to serve. Needs a runtime of tokio with all its drivers, and several threads where it is to be fast.
     ///
     /// # Errors
     /// The first of these that fails. Nothing runs then.
@@ -134,7 +134,12 @@ impl App {
         settings::check(&config, &kinds)?;
         let limits = settings::limits(&config);
         let program = component.program();
-        let mut app = tokio::task::block_in_place(|| component.compile(&limits, &cache))?;
+        let compiling = {
+            let limits = limits.clone();
+            move || component.compile(&limits, &cache)
+        };
+        // It takes seconds where nothing is in the cache.
+        let mut app = tokio::task::spawn_blocking(compiling).await.context("the compiler ended early")??;
         settings::choose_triggers(&mut app, &config, &triggers);
         app.check()?;
         subscriptions::check(&app, &config)?;

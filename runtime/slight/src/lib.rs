@@ -33,7 +33,6 @@ mod providers;
 mod run;
 mod settings;
 mod signals;
-mod subscribe;
 mod subscriptions;
 mod table;
 

@@ -9,7 +9,7 @@ use slight_runtime::{
     App, Environment, HttpSettings, Limits, Listen, MountedDirectory, OutboundPolicy, Reuse, Subscription, Trigger,
 };
 
-use crate::{Kinds, args, databases, memory::Memory, subscribe::subscription};
+use crate::{Kinds, args, databases, memory::Memory, subscriptions};
 
 /// Reads the configuration, or takes the one that holds without a file; what the command line says holds in place of it.
 pub fn load(args: &args::App, kinds: &Kinds) -> Result<Config> {
@@ -20,7 +20,7 @@ pub fn load(args: &args::App, kinds: &Kinds) -> Result<Config> {
     config.http.listen = args.listen.unwrap_or(config.http.listen);
     check(&config, kinds)?;
     if !args.subscribe.is_empty() {
-        config.subscriptions.push(subscription(&args.subscribe)?);
+        config.subscriptions.push(subscriptions::of_command_line(&args.subscribe)?);
     }
     Ok(config)
 }

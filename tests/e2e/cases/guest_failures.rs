@@ -175,8 +175,17 @@ async fn a_guest_that_goes_on_although_its_client_left_is_not_blamed_for_the_res
     // Over HTTP/1 one that left cannot be told from one that sends no more.
     loop {
         let mut connection = Connection::http2(app.address()).await;
-        let held =
-            eventually("a loop that has the only place", async || (app.get("/ok").await.status == 503).then_some(()));
+        // For longer than `/ok` itself has it after its response.
+        let is_held = async || {
+            for _ in 0..10 {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                if app.get("/ok").await.status != 503 {
+                    return None;
+                }
+            }
+            Some(())
+        };
+        let held = eventually("a loop that has the only place", is_held);
         tokio::select! {
             // Another had the place just then.
             answer = connection.try_send(Method::GET, "/loop", empty()) => assert_eq!(answer.unwrap().status(), 503),
