@@ -68,9 +68,9 @@ async fn four_guests_in_long_calls_hold_up_nobody_and_end_in_time() {
 
 #[tokio::test]
 async fn a_call_beyond_its_bound_ends_the_guest_and_names_the_limit() {
-    let app = run("host-calls").toml(TOML).start().await;
+    let app = run("host-calls").toml(&format!("{TOML}\nlimits.returned = \"4MiB\"")).start().await;
     for (call, limit) in [
-        ("random?bytes=33554433", "limits.returned"),
+        ("random?bytes=4194305", "limits.returned"),
         ("insecure-random?bytes=4294967295", "limits.returned"),
         ("poll?count=1000000", "limits.handles"),
         ("set?bytes=80000000", "limits.passed"),
@@ -81,7 +81,7 @@ async fn a_call_beyond_its_bound_ends_the_guest_and_names_the_limit() {
         assert!(line.contains("was answered with 500"), "{line}");
         assert_eq!(app.get("/ok").await.text(), "ok");
     }
-    assert_eq!(app.get("/loop/random?bytes=33554432&ms=0").await.text(), "1 calls: 33554432");
+    assert_eq!(app.get("/loop/random?bytes=4194304&ms=0").await.text(), "1 calls: 4194304");
     assert_eq!(app.get("/loop/poll?count=1000&ms=0").await.text(), "1 calls: 1000");
 }
 
