@@ -9,7 +9,9 @@ use slight_config::Config;
 use slight_runtime::{App as Compiled, CodeCache, Host, Limits, LoadError, Settings, Stop, Trigger, Watch};
 use tokio::task::JoinHandle;
 
-use crate::{Kinds, Result, announcement::announcement, memory::Memory, providers::Providers, settings, subscriptions};
+use crate::{
+    Kinds, Result, announcement::announcement, databases, memory::Memory, providers::Providers, settings, subscriptions,
+};
 
 /// How long providers may take at the very end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -131,7 +133,7 @@ impl App {
     /// All of [`start`](Self::start) but that it runs.
     pub(crate) async fn prepare(self) -> anyhow::Result<Prepared> {
         let Self { kinds, config, component, triggers, env, args, listener, cache } = self;
-        settings::check(&config, &kinds)?;
+        databases::check_apart(&config, &kinds)?;
         let limits = settings::limits(&config);
         let program = component.program();
         let compiling = {

@@ -18,6 +18,7 @@ use crate::{
 /// `slight check`: prints tables, and what would keep the app from starting.
 pub async fn check(kinds: Kinds, args: args::App, format: LogFormat) -> Result<ExitCode> {
     let config = settings::load(&args, &kinds)?;
+    databases::check_apart(&config, &kinds)?;
     let mut app = App::load(&args.component, &settings::limits(&config), &CodeCache::User)?;
     settings::choose_triggers(&mut app, &config, &args.triggers());
 

@@ -9,7 +9,7 @@ use slight_runtime::{
     App, Environment, HttpSettings, Limits, Listen, MountedDirectory, OutboundPolicy, Reuse, Subscription, Trigger,
 };
 
-use crate::{Kinds, args, databases, memory::Memory, subscriptions};
+use crate::{Kinds, args, memory::Memory, subscriptions};
 
 /// Reads the configuration, or takes the one that holds without a file; what the command line says holds in place of it.
 pub fn load(args: &args::App, kinds: &Kinds) -> Result<Config> {
@@ -18,19 +18,10 @@ pub fn load(args: &args::App, kinds: &Kinds) -> Result<Config> {
         None => Config::without_file(),
     };
     config.http.listen = args.listen.unwrap_or(config.http.listen);
-    check(&config, kinds)?;
     if !args.subscribe.is_empty() {
         config.subscriptions.push(subscriptions::of_command_line(&args.subscribe)?);
     }
     Ok(config)
-}
-
-/// Finds what no part of the configuration says by itself.
-///
-/// # Errors
-/// What is wrong, with what to do.
-pub fn check(config: &Config, kinds: &Kinds) -> Result<()> {
-    databases::check_apart(config, kinds)
 }
 
 /// Chooses what the component runs on; `chosen` holds in place of the file.

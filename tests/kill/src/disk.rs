@@ -1,10 +1,14 @@
 use std::{
     env,
     fs::{self, File},
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::Command,
+    sync::Arc,
 };
+
+use slight_capabilities::{Bucket, Error, Result};
+use tokio::runtime::Runtime;
 
 use crate::{Outcome, scratch::temporary};
 
@@ -21,9 +25,15 @@ const NO_DISK: i32 = 97;
 ///
 /// # Errors
 /// That of the test.
-pub fn on_a_small_disk(test: &str, parent: &str, mebibytes: u32, body: impl FnOnce(PathBuf) -> Outcome) -> Outcome {
+pub fn on_a_small_disk(
+    test: &str,
+    parent: &str,
+    mebibytes: u32,
+    body: impl AsyncFnOnce(&Path) -> Result<()>,
+) -> Outcome {
     if let Some(disk) = env::var_os(DISK) {
-        return body(disk.into());
+        let runtime = Runtime::new().map_err(|error| error.to_string())?;
+        return runtime.block_on(body(Path::new(&disk))).map_err(|error| format!("{error:?}"));
     }
     let directory = temporary(Path::new(parent)).map_err(|error| error.to_string())?;
     let program = env::current_exe().map_err(|error| error.to_string())?;
@@ -56,7 +66,7 @@ fn skipped(test: &str) -> Outcome {
 ///
 /// # Errors
 /// Where the file cannot be made.
-pub fn fill(directory: &Path) -> std::io::Result<PathBuf> {
+pub fn fill(directory: &Path) -> io::Result<PathBuf> {
     let path = directory.join("filler");
     let mut file = File::options().create(true).append(true).open(&path)?;
     for size in [64 * 1024, 4096, 1] {
@@ -66,11 +76,43 @@ pub fn fill(directory: &Path) -> std::io::Result<PathBuf> {
     Ok(path)
 }
 
+/// What came of writing while the disk filled up.
+pub struct Filled {
+    /// The file that takes the room.
+    pub filler: PathBuf,
+    /// The keys that were acknowledged.
+    pub acknowledged: Vec<String>,
+    /// What the first one was refused with that was not.
+    pub full: Error,
+}
+
+/// Fills the disk of a directory while entries of 50 kB are written to a bucket on it, until one is refused.
+///
+/// # Errors
+/// Where the disk cannot be filled.
+pub async fn fill_while_writing(directory: &Path, bucket: Arc<dyn Bucket>) -> io::Result<Filled> {
+    let writing = tokio::spawn(async move {
+        let (mut acknowledged, mut number) = (Vec::new(), 0);
+        loop {
+            let key = format!("{number}");
+            match bucket.set(&key, vec![b'x'; 50_000].into()).await {
+                Ok(()) => acknowledged.push(key),
+                Err(full) => return (acknowledged, full),
+            }
+            number += 1;
+        }
+    });
+    let directory = directory.to_owned();
+    let filler = tokio::task::spawn_blocking(move || fill(&directory)).await??;
+    let (acknowledged, full) = writing.await?;
+    Ok(Filled { filler, acknowledged, full })
+}
+
 /// All files in a directory of files, as a process that is killed at this moment leaves them.
 ///
 /// # Errors
 /// Where one cannot be read.
-pub fn image(directory: &Path) -> std::io::Result<Vec<(PathBuf, Vec<u8>)>> {
+pub fn image(directory: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();

@@ -25,7 +25,7 @@ use std::{path::PathBuf, pin::Pin, sync::Arc};
 
 use slight_capabilities::{Capability, Provider, Result};
 
-pub use disk::{fill, image, on_a_small_disk};
+pub use disk::{Filled, fill, fill_while_writing, image, on_a_small_disk};
 pub use scratch::scratch;
 
 /// A provider that is being opened.

@@ -411,10 +411,7 @@ async fn what_vanishes_while_it_is_used_is_made_again() -> Result<()> {
 
 #[test]
 fn a_full_disk_is_said_and_got_over() -> slight_kill::Outcome {
-    slight_kill::on_a_small_disk("a_full_disk_is_said_and_got_over", env!("CARGO_TARGET_TMPDIR"), 8, |disk| {
-        let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
-        runtime.block_on(full_disk(&disk)).map_err(|error| error.to_string())
-    })
+    slight_kill::on_a_small_disk("a_full_disk_is_said_and_got_over", env!("CARGO_TARGET_TMPDIR"), 8, full_disk)
 }
 
 async fn full_disk(disk: &Path) -> Result<()> {

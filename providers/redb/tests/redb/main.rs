@@ -440,14 +440,7 @@ async fn what_others_wrote_does_not_stop_its_neighbours() -> Result<()> {
 
 #[test]
 fn a_full_disk_is_said_and_got_over() -> slight_kill::Outcome {
-    on_a_small_disk("a_full_disk_is_said_and_got_over", async |disk| full_disk(disk).await)
-}
-
-fn on_a_small_disk(test: &str, body: impl AsyncFnOnce(&Path) -> Result<()>) -> slight_kill::Outcome {
-    slight_kill::on_a_small_disk(test, env!("CARGO_TARGET_TMPDIR"), 24, |disk| {
-        let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
-        runtime.block_on(body(&disk)).map_err(|error| format!("{error:?}"))
-    })
+    slight_kill::on_a_small_disk("a_full_disk_is_said_and_got_over", env!("CARGO_TARGET_TMPDIR"), 24, full_disk)
 }
 
 async fn on_disk(disk: &Path, name: &str) -> Result<Redb> {
@@ -464,23 +457,8 @@ async fn full_disk(disk: &Path) -> Result<()> {
     let bucket = bucket(&redb).await?;
     bucket.set("before", "value".into()).await?;
     // The disk fills up while it is written to: what redb meets then is what it gives a file up for.
-    let writing = tokio::spawn({
-        let bucket = bucket.clone();
-        async move {
-            let (mut acknowledged, mut number) = (Vec::new(), 0);
-            loop {
-                match bucket.set(&number.to_string(), vec![b'x'; 50_000].into()).await {
-                    Ok(()) => acknowledged.push(number),
-                    Err(full) => return (acknowledged, full),
-                }
-                number += 1;
-            }
-        }
-    });
-    let path = disk.to_owned();
-    let filler = tokio::task::spawn_blocking(move || slight_kill::fill(&path)).await.expect("no panic");
-    let filler = filler.expect("a full disk");
-    let (acknowledged, full) = writing.await.expect("no panic");
+    let filled = slight_kill::fill_while_writing(disk, bucket.clone()).await;
+    let slight_kill::Filled { filler, acknowledged, full } = filled.expect("a full disk");
     assert!(full.message().contains("full"), "{full:?}");
     let refused = bucket.set("key", "value".into()).await.expect_err("a refusal");
     assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused}");
@@ -501,8 +479,8 @@ async fn full_disk(disk: &Path) -> Result<()> {
     std::fs::remove_file(filler).expect("a file");
     within_a_while(async || bucket.set("key", "value".into()).await.is_ok()).await;
     for bucket in [bucket, self::bucket(&on_disk(disk, "killed.redb").await?).await?] {
-        for number in &acknowledged {
-            assert!(bucket.exists(&number.to_string()).await?, "{number} of {}", acknowledged.len());
+        for key in &acknowledged {
+            assert!(bucket.exists(key).await?, "{key} of {}", acknowledged.len());
         }
         assert!(bucket.exists("before").await?);
     }
@@ -511,7 +489,7 @@ async fn full_disk(disk: &Path) -> Result<()> {
 
 #[test]
 fn what_cannot_be_written_is_read() -> slight_kill::Outcome {
-    on_a_small_disk("what_cannot_be_written_is_read", async |disk| read_only(disk).await)
+    slight_kill::on_a_small_disk("what_cannot_be_written_is_read", env!("CARGO_TARGET_TMPDIR"), 24, read_only)
 }
 
 async fn read_only(disk: &Path) -> Result<()> {

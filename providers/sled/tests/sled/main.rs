@@ -226,10 +226,7 @@ async fn what_others_wrote_does_not_stop_its_neighbours() -> Result<()> {
 
 #[test]
 fn a_full_disk_is_said_and_got_over() -> slight_kill::Outcome {
-    slight_kill::on_a_small_disk("a_full_disk_is_said_and_got_over", env!("CARGO_TARGET_TMPDIR"), 48, |disk| {
-        let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
-        runtime.block_on(full_disk(&disk)).map_err(|error| format!("{error:?}"))
-    })
+    slight_kill::on_a_small_disk("a_full_disk_is_said_and_got_over", env!("CARGO_TARGET_TMPDIR"), 48, full_disk)
 }
 
 async fn on_disk(path: PathBuf) -> Result<Sled> {
@@ -243,23 +240,8 @@ async fn full_disk(disk: &Path) -> Result<()> {
     let bucket = bucket(&sled).await?;
     bucket.set("before", "value".into()).await?;
     // The disk fills up while it is written to.
-    let writing = tokio::spawn({
-        let bucket = bucket.clone();
-        async move {
-            let (mut acknowledged, mut number) = (Vec::new(), 0);
-            loop {
-                match bucket.set(&number.to_string(), vec![b'x'; 50_000].into()).await {
-                    Ok(()) => acknowledged.push(number),
-                    Err(full) => return (acknowledged, full),
-                }
-                number += 1;
-            }
-        }
-    });
-    let path = disk.to_owned();
-    let filler = tokio::task::spawn_blocking(move || slight_kill::fill(&path)).await.expect("no panic");
-    let filler = filler.expect("a full disk");
-    let (acknowledged, full) = writing.await.expect("no panic");
+    let filled = slight_kill::fill_while_writing(disk, bucket.clone()).await;
+    let slight_kill::Filled { filler, acknowledged, full } = filled.expect("a full disk");
     assert_eq!(full.kind(), ErrorKind::Unavailable, "{full}");
     assert!(full.message().contains("full"), "{full:?}");
     assert!(bucket.exists("before").await?);
@@ -280,8 +262,8 @@ async fn full_disk(disk: &Path) -> Result<()> {
     within_a_while(async || bucket.set("key", "value".into()).await.is_ok()).await;
     let killed = on_disk(disk.join("killed.sled")).await?;
     for bucket in [bucket, self::bucket(&killed).await?] {
-        for number in &acknowledged {
-            assert!(bucket.exists(&number.to_string()).await?, "{number} of {}", acknowledged.len());
+        for key in &acknowledged {
+            assert!(bucket.exists(key).await?, "{key} of {}", acknowledged.len());
         }
         assert!(bucket.exists("before").await?);
     }
