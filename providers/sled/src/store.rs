@@ -50,12 +50,12 @@ struct State {
 
 /// An open database.
 pub(crate) struct Open {
-    // First, so that it ends before the database is closed.
-    flusher: Flusher,
     pub(crate) tree: sled::Tree,
     pub(crate) db: sled::Db,
     log: File,
     identity: (u64, u64),
+    // Last, so that the database is closed on the flusher's thread: that flushes, and may never end where sled has failed.
+    flusher: Flusher,
 }
 
 impl Store {
